@@ -1,1 +1,21 @@
-//! Under construction.
+//! The catalogue's own words: products, money, pictures, filters and what can be wrong with them.
+//!
+//! Nothing here performs I/O. A value that exists has been checked, so the layers around it never check again.
+
+pub mod cursor;
+pub mod fault;
+pub mod filter;
+pub mod ids;
+pub mod image;
+pub mod money;
+pub mod problem;
+pub mod product;
+
+pub use fault::{Fault, Faults};
+pub use ids::{AccountId, ImageId, ProductId};
+pub use image::{
+    Image, ImageError, ImageErrorCode, ImageFormat, ImageStatus, ImagesStatus, NewImage, Placeholder, Variant,
+};
+pub use money::{Currency, Money};
+pub use problem::ProblemCode;
+pub use product::{Metadata, Product, ProductDraft, ProductStatus};

@@ -1,0 +1,383 @@
+//! A product's pictures: their states, their variants and the reasons for which one can fail.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    fault::Rejection,
+    ids::{ImageId, ProductId},
+};
+
+/// The longest text that describes a picture, in characters.
+pub const ALT_MAX_CHARACTERS: usize = 500;
+/// The longest address that a picture is fetched from, in characters.
+pub const SOURCE_URL_MAX_CHARACTERS: usize = 2_048;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word that stands for it on the wire and in the database.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Rejection;
+
+            fn from_str(word: &str) -> Result<Self, Rejection> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(Rejection::new("unknown_value", concat!("is not one of:", $(" ", $word,)+))),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// How far one picture has come.
+    ImageStatus {
+        /// Waits for a worker.
+        Pending = "pending",
+        /// A worker has begun.
+        Processing = "processing",
+        /// Its variants can be fetched.
+        Ready = "ready",
+        /// It ended without variants; its error says why.
+        Failed = "failed",
+    }
+}
+
+impl ImageStatus {
+    /// True once nothing further happens to this generation of the picture.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Ready | Self::Failed)
+    }
+}
+
+words! {
+    /// How far the pictures of a product have come, taken together.
+    ImagesStatus {
+        /// There are no pictures.
+        None = "none",
+        /// Not one has been begun.
+        Pending = "pending",
+        /// Some are under way.
+        Processing = "processing",
+        /// All can be fetched.
+        Ready = "ready",
+        /// All ended, some without variants.
+        Partial = "partial",
+        /// All ended without variants.
+        Failed = "failed",
+    }
+}
+
+impl ImagesStatus {
+    /// Sums up the states of a product's pictures.
+    pub fn of(statuses: impl IntoIterator<Item = ImageStatus>) -> Self {
+        let (mut pending, mut processing, mut ready, mut failed) = (0_u32, 0_u32, 0_u32, 0_u32);
+        for status in statuses {
+            *match status {
+                ImageStatus::Pending => &mut pending,
+                ImageStatus::Processing => &mut processing,
+                ImageStatus::Ready => &mut ready,
+                ImageStatus::Failed => &mut failed,
+            } += 1;
+        }
+        match (pending, processing, ready, failed) {
+            (0, 0, 0, 0) => Self::None,
+            (_, 0, 0, 0) => Self::Pending,
+            (0, 0, _, 0) => Self::Ready,
+            (0, 0, 0, _) => Self::Failed,
+            (0, 0, _, _) => Self::Partial,
+            _ => Self::Processing,
+        }
+    }
+}
+
+words! {
+    /// The formats that pictures come and go in.
+    ImageFormat {
+        /// JPEG (ISO/IEC 10918).
+        Jpeg = "jpeg",
+        /// PNG (ISO/IEC 15948).
+        Png = "png",
+        /// WebP (RFC 9649).
+        WebP = "webp",
+        /// GIF 87a and 89a.
+        Gif = "gif",
+    }
+}
+
+impl ImageFormat {
+    /// The registered media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Gif => "image/gif",
+        }
+    }
+
+    /// The usual ending of a file name, without its point.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::WebP => "webp",
+            Self::Gif => "gif",
+        }
+    }
+}
+
+words! {
+    /// Why a picture failed.
+    ImageErrorCode {
+        /// The address, or one it redirects to, is not a public one.
+        BlockedAddress = "blocked_address",
+        /// The source could not be fetched.
+        DownloadFailed = "download_failed",
+        /// The source was too slow.
+        DownloadTimeout = "download_timeout",
+        /// The file has too many bytes.
+        TooLarge = "too_large",
+        /// The picture has too many pixels.
+        TooManyPixels = "too_many_pixels",
+        /// The content is no picture of a format that is read here.
+        UnsupportedFormat = "unsupported_format",
+        /// The file is damaged or cut short.
+        CorruptImage = "corrupt_image",
+        /// Rendering took too long.
+        ProcessingTimeout = "processing_timeout",
+        /// Rendering ended its process, more than once.
+        ProcessingCrashed = "processing_crashed",
+        /// The variants could not be stored.
+        StorageUnavailable = "storage_unavailable",
+    }
+}
+
+impl ImageErrorCode {
+    /// True where the same source may well succeed later; what the file itself is to blame for never does.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::DownloadFailed
+            | Self::DownloadTimeout
+            | Self::ProcessingTimeout
+            | Self::ProcessingCrashed
+            | Self::StorageUnavailable => true,
+            Self::BlockedAddress
+            | Self::TooLarge
+            | Self::TooManyPixels
+            | Self::UnsupportedFormat
+            | Self::CorruptImage => false,
+        }
+    }
+}
+
+/// Why a picture failed, with words for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageError {
+    /// The stable reason.
+    pub code: ImageErrorCode,
+    /// What happened, for the owner of the product; it never names what is inside this system.
+    pub detail: String,
+}
+
+/// What a page shows until a picture has loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placeholder {
+    /// A thumbhash in Base64.
+    pub thumbhash: String,
+    /// The average colour as `#rrggbb`.
+    pub color: String,
+}
+
+/// One stored rendition of a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// The name from the settings, such as `thumbnail`.
+    pub name: String,
+    /// Its format.
+    pub format: ImageFormat,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Size of the stored object.
+    pub bytes: u64,
+    /// Where it lies in the bucket.
+    pub key: String,
+}
+
+/// A picture that a caller names when creating a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewImage {
+    /// Its identifier.
+    pub id: ImageId,
+    /// Where it is fetched from.
+    pub source_url: String,
+    /// What it shows, for those who do not see it.
+    pub alt: Option<String>,
+}
+
+/// A picture of a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Its identifier.
+    pub id: ImageId,
+    /// The product that shows it.
+    pub product_id: ProductId,
+    /// Its place among the product's pictures, from 0.
+    pub position: i32,
+    /// What it shows, for those who do not see it.
+    pub alt: Option<String>,
+    /// Where it was fetched from; none for an upload.
+    pub source_url: Option<String>,
+    /// How far it has come.
+    pub status: ImageStatus,
+    /// Counts the times its processing was asked for; a result of an earlier one changes nothing.
+    pub generation: i32,
+    /// How often a worker has begun this generation.
+    pub attempts: i32,
+    /// Pixels of the original, upright.
+    pub width: Option<i32>,
+    /// Pixels of the original, upright.
+    pub height: Option<i32>,
+    /// Format of the original.
+    pub format: Option<ImageFormat>,
+    /// Size of the original.
+    pub bytes: Option<i64>,
+    /// What a page shows until the picture has loaded.
+    pub placeholder: Option<Placeholder>,
+    /// Its renditions; empty until it is ready.
+    pub variants: Vec<Variant>,
+    /// Why it failed.
+    pub error: Option<ImageError>,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Checks the address that a picture is to be fetched from. Whether the host may be reached is judged on
+/// connecting, not here: names change what they point to.
+///
+/// # Errors
+/// `too_long`, `invalid_url` or `unsupported_scheme`.
+pub fn parse_source_url(text: &str) -> Result<String, Rejection> {
+    if text.chars().count() > SOURCE_URL_MAX_CHARACTERS {
+        let detail = format!("is too long; give at most {SOURCE_URL_MAX_CHARACTERS} characters");
+        return Err(Rejection::new("too_long", detail));
+    }
+    let url = Url::parse(text).map_err(|_| {
+        Rejection::new(
+            "invalid_url",
+            "is not an absolute URL; give one such as https://example.com/a.jpg",
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Rejection::new(
+            "unsupported_scheme",
+            "must begin with http:// or https://",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Rejection::new(
+            "invalid_url",
+            "must not carry a user name or password",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks the text that describes a picture.
+///
+/// # Errors
+/// `too_long` or `control_character`.
+pub fn parse_alt(text: &str) -> Result<String, Rejection> {
+    let text = text.trim();
+    if text.chars().count() > ALT_MAX_CHARACTERS {
+        return Err(Rejection::new(
+            "too_long",
+            format!("is too long; give at most {ALT_MAX_CHARACTERS} characters"),
+        ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Rejection::new(
+            "control_character",
+            "holds a control character; give plain text",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pictures_of_a_product_sum_up_to_one_word() {
+        use ImageStatus::{Failed, Pending, Processing, Ready};
+        let cases: [(&[ImageStatus], ImagesStatus); 9] = [
+            (&[], ImagesStatus::None),
+            (&[Pending, Pending], ImagesStatus::Pending),
+            (&[Pending, Ready], ImagesStatus::Processing),
+            (&[Processing], ImagesStatus::Processing),
+            (&[Pending, Failed], ImagesStatus::Processing),
+            (&[Ready, Ready], ImagesStatus::Ready),
+            (&[Ready, Failed], ImagesStatus::Partial),
+            (&[Failed, Failed], ImagesStatus::Failed),
+            (&[Ready, Failed, Processing], ImagesStatus::Processing),
+        ];
+        for (statuses, expected) in cases {
+            assert_eq!(
+                ImagesStatus::of(statuses.iter().copied()),
+                expected,
+                "{statuses:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_word_reads_back_as_itself() {
+        for code in ImageErrorCode::ALL {
+            assert_eq!(code.as_str().parse::<ImageErrorCode>().as_ref(), Ok(code));
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+        }
+    }
+
+    #[test]
+    fn only_web_addresses_are_sources() {
+        let code = |text: &str| parse_source_url(text).map_err(|rejection| rejection.code);
+        assert!(code("https://example.com/a.jpg?size=full#top").is_ok());
+        assert_eq!(code("ftp://example.com/a.jpg"), Err("unsupported_scheme"));
+        assert_eq!(code("file:///etc/passwd"), Err("unsupported_scheme"));
+        assert_eq!(code("/a.jpg"), Err("invalid_url"));
+        assert_eq!(code("https://"), Err("invalid_url"));
+        assert_eq!(code("https://user:secret@example.com/"), Err("invalid_url"));
+        assert_eq!(
+            code(&format!("https://example.com/{}", "a".repeat(2_048))),
+            Err("too_long")
+        );
+    }
+}

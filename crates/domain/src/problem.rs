@@ -1,0 +1,178 @@
+//! The problems that the API answers with (RFC 9457), each with a page of its own.
+
+use crate::image::words;
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Rejection;
+
+words! {
+    /// The stable word for a problem, as a body's `code`.
+    ProblemCode {
+        /// The body is not JSON.
+        MalformedJson = "malformed_json",
+        /// A query parameter is unknown or has a bad value.
+        InvalidQuery = "invalid_query",
+        /// The cursor cannot be read.
+        InvalidCursor = "invalid_cursor",
+        /// The cursor belongs to other filters or another order.
+        CursorMismatch = "cursor_mismatch",
+        /// A header has a bad value.
+        InvalidHeader = "invalid_header",
+        /// There is nothing here, or nothing that this caller may see.
+        NotFound = "not_found",
+        /// The resource exists, but not for this method.
+        MethodNotAllowed = "method_not_allowed",
+        /// Another product of the account has the same sku.
+        DuplicateSku = "duplicate_sku",
+        /// The first request with this idempotency key is still running.
+        IdempotencyKeyInUse = "idempotency_key_in_use",
+        /// The idempotency key was used for another body.
+        IdempotencyKeyReused = "idempotency_key_reused",
+        /// The product has changed since the caller read it.
+        PreconditionFailed = "precondition_failed",
+        /// The body has too many bytes.
+        BodyTooLarge = "body_too_large",
+        /// The body came too slowly.
+        RequestTimeout = "request_timeout",
+        /// The body's media type is not read here.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The body is JSON, but its values break rules; all of them are listed.
+        ValidationFailed = "validation_failed",
+        /// Something went wrong here; it is not the caller's fault.
+        Internal = "internal_error",
+        /// A needed part is away.
+        Unavailable = "service_unavailable",
+    }
+}
+
+impl ProblemCode {
+    /// The HTTP status.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MalformedJson
+            | Self::InvalidQuery
+            | Self::InvalidCursor
+            | Self::CursorMismatch
+            | Self::InvalidHeader => 400,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::DuplicateSku | Self::IdempotencyKeyInUse => 409,
+            Self::PreconditionFailed => 412,
+            Self::BodyTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::IdempotencyKeyReused | Self::ValidationFailed => 422,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// A short summary that is the same each time.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "The body is not valid JSON",
+            Self::InvalidQuery => "The query is not valid",
+            Self::InvalidCursor => "The cursor cannot be read",
+            Self::CursorMismatch => "The cursor belongs to another list",
+            Self::InvalidHeader => "A header is not valid",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "The method is not allowed here",
+            Self::DuplicateSku => "The sku is taken",
+            Self::IdempotencyKeyInUse => "The first request with this key is still running",
+            Self::IdempotencyKeyReused => "The idempotency key was used for another request",
+            Self::PreconditionFailed => "The product has changed",
+            Self::BodyTooLarge => "The body is too large",
+            Self::RequestTimeout => "The request took too long",
+            Self::UnsupportedMediaType => "The media type is not supported",
+            Self::ValidationFailed => "The product is not valid",
+            Self::Internal => "Something went wrong",
+            Self::Unavailable => "Temporarily unavailable",
+        }
+    }
+
+    /// What the reader of the problem's page should know and do.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::MalformedJson => {
+                "The body could not be read as JSON in UTF-8. The detail gives the line and column. Check quotes, commas and \
+                 the encoding."
+            }
+            Self::InvalidQuery => {
+                "A parameter after the question mark is unknown, given twice, or has a value that it cannot have. The list of \
+                 errors names each one. See the documentation of the endpoint for the parameters it takes."
+            }
+            Self::InvalidCursor => {
+                "A cursor is opaque: send back `next_cursor` from the page before, unchanged. Begin again without a cursor if it \
+                 is lost."
+            }
+            Self::CursorMismatch => {
+                "A cursor continues one list only. Repeat the filters and the order of the first page with it, or begin again \
+                 without it."
+            }
+            Self::InvalidHeader => {
+                "A header of the request has a value that cannot be used. The detail names it."
+            }
+            Self::NotFound => {
+                "There is nothing at this address: it was never there, was deleted, or belongs to another account."
+            }
+            Self::MethodNotAllowed => "The header `Allow` lists the methods that this address takes.",
+            Self::DuplicateSku => {
+                "A sku is unique among the products of an account that are not deleted. Change the other product, or choose \
+                 another sku."
+            }
+            Self::IdempotencyKeyInUse => {
+                "A request with the same `Idempotency-Key` has not ended yet. Wait as long as `Retry-After` says and send the \
+                 same request again."
+            }
+            Self::IdempotencyKeyReused => {
+                "An `Idempotency-Key` stands for one request. It came back with another body: make a new key for each new request."
+            }
+            Self::PreconditionFailed => {
+                "`If-Match` named a version that is no longer the current one: somebody changed the product in between. Read it \
+                 again, and repeat the change on what it is now."
+            }
+            Self::BodyTooLarge => "Send less at once; the detail gives the limit.",
+            Self::RequestTimeout => {
+                "The whole request did not arrive, or was not answered, in time. Send it again."
+            }
+            Self::UnsupportedMediaType => "The header `Accept` of the answer lists what the endpoint reads.",
+            Self::ValidationFailed => {
+                "The body was understood, but values in it break rules. `errors` lists every one, with a JSON pointer to the \
+                 place and what would be right."
+            }
+            Self::Internal => {
+                "The fault is on this side and has been recorded. Repeating the request later may help; name its `request_id` \
+                 when you report it."
+            }
+            Self::Unavailable => {
+                "A part that this request needs is away for the moment. Repeat the request after the time in `Retry-After`."
+            }
+        }
+    }
+
+    /// The last part of the problem's address: its code with dashes.
+    pub fn slug(self) -> String {
+        self.as_str().replace('_', "-")
+    }
+
+    /// Finds a problem by the last part of its address.
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.slug() == slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_found_by_its_slug() {
+        for code in ProblemCode::ALL {
+            assert_eq!(ProblemCode::from_slug(&code.slug()), Some(*code));
+            assert!((400..600).contains(&code.status()));
+        }
+        assert_eq!(ProblemCode::from_slug("validation_failed"), None);
+    }
+}
