@@ -1,1 +1,16 @@
-//! Under construction.
+//! Objects in S3, or in anything that speaks its protocol: put, get, list, delete, with bounds on all of it.
+//!
+//! Every call has a timeout, every operation a deadline; what may heal by itself is tried again a few times in
+//! between. [`keys`] is the one place that decides where an object lies.
+
+mod config;
+mod credentials;
+mod error;
+pub mod keys;
+mod store;
+mod urls;
+
+pub use config::S3Config;
+pub use error::Error;
+pub use store::{CACHE_IMMUTABLE, ObjectStore};
+pub use urls::PublicUrls;
