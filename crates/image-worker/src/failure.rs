@@ -1,0 +1,96 @@
+//! Why a picture could not be made.
+
+use std::{error::Error, fmt};
+
+use domain::{ImageError, ImageErrorCode};
+
+/// What stopped a job: words for the owner of the product, and a cause for the operator.
+#[derive(Debug)]
+pub struct Failure {
+    /// The contract's reason.
+    pub code: ImageErrorCode,
+    /// What was wrong and what would be right; it names nothing that the owner did not name first.
+    pub detail: String,
+    /// True where the same job may succeed later.
+    pub is_passing: bool,
+    /// What the library below said; for the log alone.
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure that another attempt would meet again.
+    pub fn lasting(code: ImageErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            is_passing: false,
+            cause: None,
+        }
+    }
+
+    /// A failure that may have gone by the next attempt.
+    pub fn passing(code: ImageErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            is_passing: true,
+            ..Self::lasting(code, detail)
+        }
+    }
+
+    /// The same failure with what brought it about.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
+    /// What the owner of the product is told.
+    pub fn to_image_error(&self) -> ImageError {
+        ImageError {
+            code: self.code,
+            detail: self.detail.clone(),
+        }
+    }
+
+    /// One line for the log: the detail, and every cause beneath it.
+    pub fn explain(&self) -> String {
+        let mut line = self.detail.clone();
+        let mut next = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        while let Some(error) = next {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            next = error.source();
+        }
+        line
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_more_than_the_owner() {
+        let failure = Failure::passing(ImageErrorCode::DownloadFailed, "the source did not answer")
+            .caused_by("connection to 10.0.0.7 refused");
+        assert_eq!(failure.to_image_error().detail, "the source did not answer");
+        assert_eq!(
+            failure.explain(),
+            "the source did not answer: connection to 10.0.0.7 refused"
+        );
+        assert!(failure.is_passing);
+    }
+}

@@ -1,0 +1,10 @@
+//! Where the bytes of a picture come from, and what may be asked of the network on the way.
+
+pub mod address;
+pub mod fetcher;
+pub mod resolver;
+mod verdict;
+
+pub use address::AddressGuard;
+pub use fetcher::{FetchLimits, Fetched, Fetcher};
+pub use resolver::{GuardedResolver, Lookup};

@@ -1,0 +1,232 @@
+//! Fetches a picture from an address that somebody else chose.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout, TooLarge};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION},
+    redirect::Policy,
+};
+use url::{Host, Url};
+
+use super::{AddressGuard, GuardedResolver, Lookup, verdict};
+use crate::failure::Failure;
+
+/// How long an unused connection is kept for the next picture of the same host.
+const POOL_IDLE: Duration = Duration::from_secs(15);
+
+/// How much of a source the fetcher puts up with.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Bytes of the body.
+    pub max_bytes: u64,
+    /// Redirects that are followed.
+    pub max_redirects: usize,
+    /// For resolving the name, connecting and the TLS handshake of one hop.
+    pub connect_timeout: Duration,
+    /// Between two pieces of an answer.
+    pub idle_timeout: Duration,
+    /// For everything, every hop included.
+    pub total_timeout: Duration,
+}
+
+/// A source's bytes.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The body; whether it is a picture is not known yet.
+    pub bytes: Bytes,
+    /// How many redirects led to it.
+    pub redirects: usize,
+}
+
+/// The only part of the worker that speaks to strangers. One for the whole process.
+#[derive(Clone, Debug)]
+pub struct Fetcher {
+    client: Client,
+    guard: Arc<AddressGuard>,
+    limits: FetchLimits,
+}
+
+impl Fetcher {
+    /// A fetcher that resolves names with `lookup`.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built, as on a machine without root certificates.
+    ///
+    /// # Panics
+    /// When no cryptography provider was installed for rustls before.
+    pub fn new(limits: FetchLimits, guard: AddressGuard, lookup: Lookup) -> Result<Self, reqwest::Error> {
+        let guard = Arc::new(guard);
+        let headers = HeaderMap::from_iter([
+            (
+                ACCEPT,
+                HeaderValue::from_static("image/jpeg, image/png, image/webp, image/gif, */*;q=0.1"),
+            ),
+            (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        ]);
+        let client = Client::builder()
+            .user_agent(concat!("pms-image-worker/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .dns_resolver(GuardedResolver::new(lookup, Arc::clone(&guard)))
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(limits.connect_timeout)
+            .read_timeout(limits.idle_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .build()?;
+        Ok(Self {
+            client,
+            guard,
+            limits,
+        })
+    }
+
+    /// The limits that it holds to.
+    pub fn limits(&self) -> &FetchLimits {
+        &self.limits
+    }
+
+    /// Fetches `source`, following redirects by hand, since every hop must be judged.
+    ///
+    /// # Errors
+    /// `blocked_address`, `download_failed`, `download_timeout` or `too_large`.
+    pub async fn fetch(&self, source: &str) -> Result<Fetched, Failure> {
+        let limit = self.limits.total_timeout;
+        match tokio::time::timeout(limit, self.follow(source)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::passing(
+                DownloadTimeout,
+                format!("the source took longer than {} in all", seconds(limit)),
+            )),
+        }
+    }
+
+    async fn follow(&self, source: &str) -> Result<Fetched, Failure> {
+        let mut url = Url::parse(source).map_err(|error| {
+            Failure::lasting(
+                DownloadFailed,
+                "the source is not an absolute URL; give one such as https://example.com/a.jpg",
+            )
+            .caused_by(error)
+        })?;
+        for redirects in 0..=self.limits.max_redirects {
+            self.check_hop(&url, redirects)?;
+            let request = self.client.get(url.clone());
+            let response = request
+                .send()
+                .await
+                .map_err(|error| verdict::of_error(error, redirects, &self.limits))?;
+            match next_hop(&url, &response)? {
+                Some(next) => url = next,
+                None => {
+                    verdict::of_status(response.status())?;
+                    let bytes = self.body(response, redirects).await?;
+                    return Ok(Fetched { bytes, redirects });
+                }
+            }
+        }
+        Err(Failure::lasting(
+            DownloadFailed,
+            format!(
+                "the source redirects more than {} times; give the address that it ends at",
+                self.limits.max_redirects
+            ),
+        ))
+    }
+
+    /// Judges what the resolver never sees: the scheme, the user name, and hosts that are addresses already.
+    fn check_hop(&self, url: &Url, redirects: usize) -> Result<(), Failure> {
+        if !matches!(url.scheme(), "http" | "https") {
+            let detail = match redirects {
+                0 => "the source must begin with http:// or https://",
+                _ => "the source redirects to an address that begins neither with http:// nor with https://",
+            };
+            return Err(Failure::lasting(DownloadFailed, detail));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let detail = match redirects {
+                0 => "the source must not carry a user name or password",
+                _ => "the source redirects to an address with a user name or password",
+            };
+            return Err(Failure::lasting(DownloadFailed, detail));
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(four)) => Some(four.into()),
+            Some(Host::Ipv6(six)) => Some(six.into()),
+            Some(Host::Domain(_)) => None,
+            None => {
+                return Err(Failure::lasting(DownloadFailed, "the source names no host"));
+            }
+        };
+        match literal {
+            Some(address) if !self.guard.permits(address) => {
+                Err(Failure::lasting(BlockedAddress, verdict::blocked(redirects)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn body(&self, mut response: Response, redirects: usize) -> Result<Bytes, Failure> {
+        let max = self.limits.max_bytes;
+        let declared = response.content_length().unwrap_or(0);
+        if declared > max {
+            return Err(too_large(max));
+        }
+        let mut body = Vec::with_capacity(usize::try_from(declared).unwrap_or(0));
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| verdict::of_error(error, redirects, &self.limits))?
+        {
+            if body.len() as u64 + chunk.len() as u64 > max {
+                return Err(too_large(max));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.into())
+    }
+}
+
+/// Where an answer redirects to; none where it does not.
+fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
+    let redirects = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    if !redirects {
+        return Ok(None);
+    }
+    response
+        .headers()
+        .get(LOCATION)
+        .and_then(|location| str::from_utf8(location.as_bytes()).ok())
+        .and_then(|location| url.join(location).ok())
+        .map(Some)
+        .ok_or_else(|| {
+            Failure::lasting(
+                DownloadFailed,
+                format!(
+                    "the source answered {} without a usable address to go on to",
+                    response.status().as_u16()
+                ),
+            )
+        })
+}
+
+/// The failure of a body of more than `max` bytes, whether it was declared or found.
+pub fn too_large(max: u64) -> Failure {
+    let detail = format!("the file is larger than {max} bytes, the most that is read; give a smaller one");
+    Failure::lasting(TooLarge, detail)
+}
+
+/// `10 s`, or `1.5 s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

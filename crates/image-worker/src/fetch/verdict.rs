@@ -1,0 +1,124 @@
+//! What becomes of a download that went wrong: its code, its words, and whether another attempt is worth while.
+
+use std::{error::Error, io};
+
+use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout};
+use reqwest::StatusCode;
+
+use super::{
+    fetcher::{FetchLimits, seconds},
+    resolver::ResolveError,
+};
+use crate::failure::Failure;
+
+/// The words for an address that is closed, after so many redirects.
+pub(super) fn blocked(redirects: usize) -> &'static str {
+    match redirects {
+        0 => "the host of the source is not a public address; give one that the Internet can reach",
+        _ => "the source redirects to a host that is not a public address",
+    }
+}
+
+/// Judges the status of a last hop; fine is what carries the source.
+///
+/// # Errors
+/// `download_failed`, for every status but 2xx; passing for what servers say of themselves.
+pub(super) fn of_status(status: StatusCode) -> Result<(), Failure> {
+    let code = status.as_u16();
+    if status.is_success() {
+        return Ok(());
+    }
+    let passing = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+        );
+    Err(if passing {
+        Failure::passing(DownloadFailed, format!("the source answered {code}"))
+    } else {
+        let detail = format!(
+            "the source answered {code}; give an address that answers 200 to everybody, without signing in"
+        );
+        Failure::lasting(DownloadFailed, detail)
+    })
+}
+
+/// Judges what the HTTP client says, after so many redirects.
+pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLimits) -> Failure {
+    let failure = match find::<ResolveError>(&error) {
+        Some(ResolveError::Blocked { .. }) => Failure::lasting(BlockedAddress, blocked(redirects)),
+        Some(ResolveError::Unknown { .. }) => Failure::passing(
+            DownloadFailed,
+            match redirects {
+                0 => "the host of the source could not be found; check its spelling",
+                _ => "the source redirects to a host that could not be found",
+            },
+        ),
+        None if error.is_timeout() && error.is_connect() => Failure::passing(
+            DownloadTimeout,
+            format!(
+                "the source could not be connected to within {}",
+                seconds(limits.connect_timeout)
+            ),
+        ),
+        None if error.is_timeout() => Failure::passing(
+            DownloadTimeout,
+            format!("the source sent nothing for {}", seconds(limits.idle_timeout)),
+        ),
+        None if find::<rustls::Error>(&error).is_some() => Failure::passing(
+            DownloadFailed,
+            "a secure connection to the source could not be made; check its certificate",
+        ),
+        None if error.is_connect() => {
+            Failure::passing(DownloadFailed, "the source could not be connected to")
+        }
+        None => Failure::passing(
+            DownloadFailed,
+            "the connection to the source broke before the whole file had come",
+        ),
+    };
+    failure.caused_by(error.without_url())
+}
+
+/// The first error of type `E` in a chain of causes, also where an I/O error carries it.
+fn find<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        // The source of an I/O error is the source of what it carries, which would be passed over.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(carried) => Some(carried),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_final_unless_the_server_speaks_of_itself() {
+        let is_passing =
+            |code: u16| of_status(StatusCode::from_u16(code).unwrap()).map_err(|failure| failure.is_passing);
+        for code in [200, 203, 206] {
+            assert_eq!(is_passing(code), Ok(()), "{code}");
+        }
+        for code in [300, 304, 400, 401, 403, 404, 410, 418, 451] {
+            assert_eq!(is_passing(code), Err(false), "{code}");
+        }
+        for code in [408, 425, 429, 500, 502, 503, 504, 599] {
+            assert_eq!(is_passing(code), Err(true), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_found_inside_an_io_error() {
+        let carried = io::Error::other(io::Error::other(ResolveError::Blocked { found: 1 }));
+        assert!(find::<ResolveError>(&carried).is_some());
+        assert!(find::<rustls::Error>(&carried).is_none());
+    }
+}
