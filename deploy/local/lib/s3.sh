@@ -1,0 +1,92 @@
+s3_stop_signal=TERM
+s3_stop_seconds=2 # its filer waits 15 s for streams within the same process; killing it loses nothing
+
+s3_access_key=pms-local
+s3_secret_key=pms-local-secret
+s3_region=us-east-1
+s3_bucket=pms-images
+
+# S3, its gRPC, then master, volume server and filer with theirs.
+s3_ports() { say "$(port 33)" "$(port 34)" "$(port 93)" "$(port 94)" "$(port 80)" "$(port 81)" "$(port 88)" "$(port 89)"; }
+s3_version() { "$weed" version 2>/dev/null | awk '{ print $3; exit }'; }
+s3_endpoint() { printf 'http://127.0.0.1:%s' "$(port 33)"; }
+
+s3_launch() {
+    local data
+    data=$(data_of s3)
+    # What the volume server reports is all a lone master needs to know; with an old election in its
+    # folder it would wait 20 s for other masters.
+    rm -rf "$data/master"
+    mkdir -p "$data/master" "$data/volumes"
+    s3_configure "$data"
+    launch s3 "$weed" server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$data/volumes" \
+        -master.dir="$data/master" -master.port="$(port 93)" -master.port.grpc="$(port 94)" \
+        -master.volumeSizeLimitMB=64 -master.electionTimeout=1s -master.telemetry=false \
+        -volume.port="$(port 80)" -volume.port.grpc="$(port 81)" -volume.max=2000 -volume.preStopSeconds=0 \
+        -filer -filer.port="$(port 88)" -filer.port.grpc="$(port 89)" \
+        -s3 -s3.port="$(port 33)" -s3.port.grpc="$(port 34)" -s3.port.iceberg=0 -s3.port.lance=0 \
+        -s3.config="$data/identities.json"
+}
+
+s3_configure() {
+    cat >"$1/identities.json" <<JSON
+{
+  "identities": [
+    {
+      "name": "pms",
+      "credentials": [{ "accessKey": "$s3_access_key", "secretKey": "$s3_secret_key" }],
+      "actions": ["Admin", "Read", "Write", "List", "Tagging"]
+    }
+  ]
+}
+JSON
+    # One volume a bucket instead of seven: tests make a bucket each.
+    printf '[master.volume_growth]\ncopy_1 = 1\n' >"$1/master.toml"
+}
+
+# The status of a signed request. The body stays outside the signature, which curl would otherwise
+# make of the body as a form.
+s3_request() {
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 \
+        --aws-sigv4 "aws:amz:$s3_region:s3" --user "$s3_access_key:$s3_secret_key" \
+        --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@" || true
+}
+
+s3_answers() { [[ $(s3_request "$(s3_endpoint)/") == 200 ]]; }
+
+# Variants are for everyone, originals are not.
+s3_settle() {
+    local status
+    status=$(s3_request --request PUT "$(s3_endpoint)/$s3_bucket")
+    [[ $status == 200 || $status == 409 ]] || die "s3: making the bucket $s3_bucket answered $status"
+    status=$(s3_request --request PUT "$(s3_endpoint)/$s3_bucket?policy=" --data-binary @- <<JSON
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Principal": "*",
+      "Action": "s3:GetObject",
+      "Resource": "arn:aws:s3:::$s3_bucket/variants/*"
+    }
+  ]
+}
+JSON
+    )
+    [[ $status == 204 ]] || die "s3: setting the policy of $s3_bucket answered $status"
+}
+
+s3_env() {
+    cat <<ENV
+PMS_TEST_S3_ENDPOINT=$(s3_endpoint)
+PMS_TEST_S3_ACCESS_KEY_ID=$s3_access_key
+PMS_TEST_S3_SECRET_ACCESS_KEY=$s3_secret_key
+PMS_TEST_S3_REGION=$s3_region
+PMS__AWS__ENDPOINT=$(s3_endpoint)
+PMS__AWS__REGION=$s3_region
+PMS__AWS__S3BUCKET=$s3_bucket
+PMS__AWS__ACCESS_KEY_ID=$s3_access_key
+PMS__AWS__SECRET_ACCESS_KEY=$s3_secret_key
+PMS__AWS__PUBLIC_BASE_URL=$(s3_endpoint)/$s3_bucket
+ENV
+}
