@@ -1,1 +1,17 @@
-//! Under construction.
+//! Redis: the shared copy of single products, as the bytes that are sent to callers.
+//!
+//! Everything here fails open. A Redis that is away, refuses or hangs costs a bounded time and then gives a miss;
+//! the truth is always in PostgreSQL.
+
+mod breaker;
+mod cache;
+mod config;
+mod error;
+mod frame;
+mod link;
+mod scripts;
+
+pub use cache::Cache;
+pub use config::CacheConfig;
+pub use error::Error;
+pub use frame::Lookup;
