@@ -1,1 +1,101 @@
-//! Under construction.
+//! RabbitMQ, made dependable: supervised connections, a declared topology, confirmed publishing, and consuming with a
+//! retry ladder.
+//!
+//! Three promises hold whatever the network does. A publish that returned `Ok` is stored in a queue. A message is
+//! acknowledged only after everything that follows from it has been confirmed. Nothing waits for ever: each wait for
+//! the broker has a bound, and a connection that does not keep to it is replaced.
+//!
+//! So a message is delivered at least once, never exactly once: a handler must bear seeing it twice.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod connection;
+mod consumer;
+mod error;
+mod properties;
+mod publisher;
+mod retry;
+mod settle;
+mod supervisor;
+mod topology;
+
+use std::sync::Arc;
+
+use messages::{Message, Names};
+use tokio_util::sync::CancellationToken;
+
+pub use config::BrokerConfig;
+pub use consumer::{Delivery, Handler, Outcome};
+pub use error::{BrokerError, PublishError};
+pub use publisher::{Outgoing, Publisher};
+pub use retry::{DEAD_REASON_HEADER, GIVEN_UP_HEADER, GiveUp, ORIGIN_HEADER};
+
+use connection::{Live, Role};
+use supervisor::Link;
+
+/// The way to RabbitMQ; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    config: Arc<BrokerConfig>,
+    publishing: Link,
+    consuming: Link,
+}
+
+impl Broker {
+    /// Connects once, declares exchanges and queues, and disconnects; for start-up messages and diagnosis.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the person who set the broker up.
+    pub async fn check(config: &BrokerConfig) -> Result<(), BrokerError> {
+        let live = Live::open(config, Role::Check).await?;
+        live.close().await;
+        Ok(())
+    }
+
+    /// Starts connecting in the background, and keeps on for as long as `stop` is not cancelled.
+    ///
+    /// Cancel `stop` only after the consumers have returned: they acknowledge, and their handlers publish, until then.
+    /// Must be called within a Tokio runtime.
+    pub fn start(config: BrokerConfig, stop: CancellationToken) -> Self {
+        let config = Arc::new(config);
+        let publishing = Link::start(Arc::clone(&config), Role::Publishing, stop.clone());
+        let consuming = Link::start(Arc::clone(&config), Role::Consuming, stop);
+        Self {
+            config,
+            publishing,
+            consuming,
+        }
+    }
+
+    /// True while messages can be published.
+    pub fn is_connected(&self) -> bool {
+        self.publishing.current().is_some()
+    }
+
+    /// Publishes through the publishing connection, whichever that is at the time.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.publishing.clone(), self.names(), self.config.confirm_timeout)
+    }
+
+    /// The names of exchanges and queues beneath the configured prefix.
+    pub fn names(&self) -> Names {
+        self.config.names()
+    }
+
+    /// Hands every message of the family `M` to `handler`, up to `prefetch` at once, until `stop` is cancelled.
+    ///
+    /// It then takes no more, waits until the running handlers have ended and their messages are settled, and
+    /// returns. Dropping the future instead ends the handlers where they are; their messages go back to the queue at
+    /// once. So a bounded drain is a timeout around this future, begun when `stop` is cancelled.
+    ///
+    /// A lost connection ends nothing: handlers run on, and consuming begins anew on the next connection.
+    pub async fn consume<M: Message, H: Handler<M>>(
+        &self,
+        handler: H,
+        prefetch: u16,
+        stop: CancellationToken,
+    ) {
+        consumer::consume(self, handler, prefetch, stop).await;
+    }
+}

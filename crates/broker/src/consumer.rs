@@ -1,0 +1,235 @@
+//! Consuming: one task for each message, at most `prefetch` of them, over any number of connections.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::{
+    Channel,
+    message::Delivery as Delivered,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use messages::{Envelope, Message};
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    Broker,
+    connection::Live,
+    error::{PublishError, chain, short},
+    retry::{GiveUp, Ladder},
+    settle::Desk,
+};
+
+/// The longest that opening or cancelling a consumer may take.
+const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A message, decoded.
+#[derive(Debug)]
+pub struct Delivery<M> {
+    /// The message.
+    pub message: M,
+    /// What surrounded it.
+    pub envelope: Envelope,
+    /// True where it was delivered before, to whomever, and may have been worked on.
+    pub redelivered: bool,
+    /// True where [`Outcome::Retry`] means giving up.
+    pub last_attempt: bool,
+}
+
+/// What a handler made of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that follows from it is done and confirmed.
+    Done,
+    /// It may succeed later.
+    Retry {
+        /// Why it did not now.
+        reason: String,
+    },
+    /// It never can succeed, and the handler has told whoever waits; a copy goes to the dead letters.
+    Reject {
+        /// Why it cannot.
+        reason: String,
+    },
+}
+
+/// What is done with messages of the family `M`. Each may come more than once.
+pub trait Handler<M>: Send + Sync + 'static {
+    /// Works on a message. A panic counts as [`Outcome::Retry`].
+    fn handle(&self, delivery: &Delivery<M>) -> impl Future<Output = Outcome> + Send;
+
+    /// Tells whoever waits that a message is given up: its attempts are exhausted, or it came too often without ever
+    /// being settled, in which case no work was begun this time.
+    ///
+    /// # Errors
+    /// Nobody could be told. The message is kept, and this is tried again later.
+    fn give_up(
+        &self,
+        delivery: &Delivery<M>,
+        why: &GiveUp,
+    ) -> impl Future<Output = Result<(), PublishError>> + Send;
+}
+
+/// See [`Broker::consume`].
+pub(crate) async fn consume<M: Message, H: Handler<M>>(
+    broker: &Broker,
+    handler: H,
+    prefetch: u16,
+    stop: CancellationToken,
+) {
+    let prefetch = prefetch.max(1);
+    let names = broker.names();
+    let ladder = Ladder::new(
+        broker.publisher(),
+        names.clone(),
+        M::WORK,
+        &broker.config.retry_delays,
+    );
+    let desk = Desk::new(handler, ladder, broker.config.confirm_timeout, stop.clone());
+    let mut counter = Counter {
+        queue: names.queue(M::WORK),
+        prefetch,
+        desk: Arc::new(desk),
+        permits: Arc::new(Semaphore::new(prefetch.into())),
+        running: JoinSet::new(),
+        stop,
+    };
+    // The channel must outlive the handlers, which acknowledge on it.
+    let mut last_channel = None;
+    while let Some(live) = counter.next_connection(broker).await {
+        match counter.open(&live).await {
+            Ok((channel, deliveries)) => {
+                counter.serve(&live, &channel, deliveries).await;
+                last_channel = Some(channel);
+            }
+            Err(reason) => live.suspect(reason),
+        }
+    }
+    counter.drain().await;
+    drop(last_channel);
+}
+
+/// Where messages are handed out.
+struct Counter<M, H> {
+    queue: String,
+    prefetch: u16,
+    desk: Arc<Desk<M, H>>,
+    /// Counts the running handlers, over all connections.
+    permits: Arc<Semaphore>,
+    running: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl<M: Message, H: Handler<M>> Counter<M, H> {
+    /// None once there is nothing more to do.
+    async fn next_connection(&self, broker: &Broker) -> Option<Arc<Live>> {
+        select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            live = broker.consuming.live() => live,
+        }
+    }
+
+    async fn open(&self, live: &Live) -> Result<(Channel, lapin::Consumer), String> {
+        let opening = async {
+            let queue = short(&self.queue).map_err(|error| error.to_string())?;
+            let said = |error: lapin::Error| format!("consuming cannot begin: {}", chain(&error));
+            let channel = live.connection().create_channel().await.map_err(said)?;
+            channel
+                .basic_qos(self.prefetch, BasicQosOptions::default())
+                .await
+                .map_err(said)?;
+            let options = BasicConsumeOptions::default();
+            let deliveries = channel
+                .basic_consume(queue, "".into(), options, FieldTable::default())
+                .await
+                .map_err(said)?;
+            Ok((channel, deliveries))
+        };
+        timeout(CONSUMER_TIMEOUT, opening)
+            .await
+            .unwrap_or_else(|_| Err("consuming could not begin in time".to_owned()))
+    }
+
+    /// Hands out messages until told to stop, or until the connection is lost.
+    async fn serve(&mut self, live: &Live, channel: &Channel, mut deliveries: lapin::Consumer) {
+        let stop = self.stop.clone();
+        loop {
+            let next = select! {
+                biased;
+                () = stop.cancelled() => return self.end(channel, deliveries).await,
+                () = live.gone() => return,
+                Some(ended) = self.running.join_next() => {
+                    report(ended);
+                    continue;
+                }
+                next = deliveries.next() => next,
+            };
+            match next {
+                Some(Ok(delivered)) => {
+                    let permit = select! {
+                        biased;
+                        () = stop.cancelled() => None,
+                        () = live.gone() => None,
+                        permit = Arc::clone(&self.permits).acquire_owned() => permit.ok(),
+                    };
+                    match permit {
+                        Some(permit) => self.hand_out(delivered, permit),
+                        None => put_back(delivered).await,
+                    }
+                }
+                Some(Err(error)) => live.suspect(format!("consuming ended: {}", chain(&error))),
+                None => {
+                    live.suspect("the broker cancelled the consumer");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hand_out(&mut self, delivered: Delivered, permit: OwnedSemaphorePermit) {
+        let desk = Arc::clone(&self.desk);
+        self.running.spawn(async move {
+            desk.handle(delivered).await;
+            drop(permit);
+        });
+    }
+
+    /// Takes no more messages, and returns those that came too late to be begun.
+    async fn end(&self, channel: &Channel, mut deliveries: lapin::Consumer) {
+        let cancelling = channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
+        let _the_channel_closes_anyway = timeout(CONSUMER_TIMEOUT, cancelling).await;
+        while let Some(Some(Ok(delivered))) = deliveries.next().now_or_never() {
+            put_back(delivered).await;
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(ended) = self.running.join_next().await {
+            report(ended);
+        }
+    }
+}
+
+/// Returns a message at once that nobody has looked at; another consumer takes it.
+async fn put_back(delivered: Delivered) {
+    let options = BasicNackOptions {
+        requeue: true,
+        multiple: false,
+    };
+    let _the_channel_closes_anyway = timeout(CONSUMER_TIMEOUT, delivered.nack(options)).await;
+}
+
+/// Handlers are guarded, so a task that ends badly is a fault of this crate.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(fault) = ended {
+        error!(error = %fault, "handling a message ended without settling it");
+    }
+}
