@@ -1,0 +1,42 @@
+//! `auth`: who may call.
+
+use super::fault::Complaint;
+use super::section::Section;
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// How callers are told apart.
+    pub mode: AuthMode,
+    /// Whether the settings say so in so many words.
+    pub(super) is_set: bool,
+}
+
+/// How callers are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthMode {
+    /// Not at all: every call acts as the account `default`.
+    #[default]
+    Off,
+}
+
+impl Auth {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mode = section.optional("mode", mode);
+        Self {
+            mode: mode.unwrap_or_default(),
+            is_set: mode.is_some(),
+        }
+    }
+}
+
+fn mode(text: &str) -> Result<AuthMode, Complaint> {
+    if text == "off" {
+        return Ok(AuthMode::Off);
+    }
+    Err(Complaint::new(
+        "is not offered in this version",
+        "the only mode is off: every call then acts as the account `default`",
+    ))
+}

@@ -1,0 +1,125 @@
+//! Rules between settings, each of which is sound by itself.
+
+use std::collections::BTreeSet;
+
+use super::fault::Complaint;
+use super::ledger::Ledger;
+use super::{Program, Settings};
+
+pub(super) fn validate(settings: &Settings, program: Program, ledger: &mut Ledger) {
+    if program == Program::Api {
+        openness_is_deliberate(settings, ledger);
+        ports_differ(settings, ledger);
+    }
+    keys_come_in_pairs(settings, ledger);
+    delays_grow(settings, ledger);
+    times_nest(settings, ledger);
+    variants_are_distinct(settings, ledger);
+    something_is_made(settings, ledger);
+}
+
+/// Whoever lets strangers in must have said so.
+fn openness_is_deliberate(settings: &Settings, ledger: &mut Ledger) {
+    let host = ledger.describe("server.host");
+    let complaint = Complaint::new(
+        format!(", and {host} can be reached from other machines"),
+        "set auth.mode (PMS__AUTH__MODE) to off if everybody who can reach it may read and change everything, \
+         else set server.host to 127.0.0.1",
+    );
+    let holds = settings.auth.is_set || settings.server.is_loopback();
+    ledger.require(holds, &["auth.mode", "server.host"], &complaint);
+}
+
+fn ports_differ(settings: &Settings, ledger: &mut Ledger) {
+    let server = &settings.server;
+    let holds = server.port == 0 || server.port != server.admin_port;
+    let complaint = Complaint::new("is server.port as well", "give each a port of its own");
+    ledger.require(holds, &["server.admin_port", "server.port"], &complaint);
+}
+
+fn keys_come_in_pairs(settings: &Settings, ledger: &mut Ledger) {
+    let (id, secret) = ("aws.access_key_id", "aws.secret_access_key");
+    let has = (
+        settings.aws.access_key_id.is_some(),
+        settings.aws.secret_access_key.is_some(),
+    );
+    let (missing, present) = if has.0 { (secret, id) } else { (id, secret) };
+    let complaint = Complaint::new(
+        format!(", but {present} is"),
+        "set both, or neither so that AWS's usual ways of finding credentials hold",
+    );
+    ledger.require(has.0 == has.1, &[missing, present], &complaint);
+}
+
+/// Queues are named after their delay, and a later attempt waits longer.
+fn delays_grow(settings: &Settings, ledger: &mut Ledger) {
+    let holds = settings
+        .rabbitmq
+        .retry_delays
+        .is_sorted_by(|one, next| one < next);
+    let complaint = Complaint::new("does not grow", "give each delay longer than the one before");
+    ledger.require(holds, &["rabbitmq.retry_delays"], &complaint);
+}
+
+fn times_nest(settings: &Settings, ledger: &mut Ledger) {
+    let (images, cache) = (&settings.images, &settings.cache);
+    let mut at_most = |holds: bool, inner: &str, outer: &str| {
+        let complaint = Complaint::new(
+            format!("is longer than {}", ledger.describe(outer)),
+            format!("shorten {inner}, or lengthen {outer}"),
+        );
+        ledger.require(holds, &[inner, outer], &complaint);
+    };
+    at_most(
+        images.connect_timeout <= images.total_timeout,
+        "images.connect_timeout",
+        "images.total_timeout",
+    );
+    at_most(
+        images.idle_timeout <= images.total_timeout,
+        "images.idle_timeout",
+        "images.total_timeout",
+    );
+    at_most(cache.ttl_jitter <= cache.ttl, "cache.ttl_jitter", "cache.ttl");
+    at_most(
+        cache.not_found_ttl <= cache.ttl,
+        "cache.not_found_ttl",
+        "cache.ttl",
+    );
+
+    let work = images.total_timeout + images.render_timeout;
+    let complaint = Complaint::new(
+        format!(
+            "is no longer than one attempt may take, {}",
+            humantime::format_duration(work)
+        ),
+        "give more than images.total_timeout and images.render_timeout together",
+    );
+    let involved = [
+        "images.stuck_after",
+        "images.total_timeout",
+        "images.render_timeout",
+    ];
+    ledger.require(images.stuck_after > work, &involved, &complaint);
+}
+
+fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {
+    let variants = &settings.images.variants;
+    let names: BTreeSet<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+    let complaint = Complaint::new("has two variants of one name", "give each a name of its own");
+    ledger.require(names.len() == variants.len(), &["images.variants"], &complaint);
+}
+
+fn something_is_made(settings: &Settings, ledger: &mut Ledger) {
+    let formats = &settings.images.formats;
+    let holds = formats.jpeg.enabled || formats.webp.enabled;
+    let complaint = Complaint::new(
+        "leaves no format to make",
+        "set it or images.formats.webp.enabled to true",
+    );
+    ledger.require(
+        holds,
+        &["images.formats.jpeg.enabled", "images.formats.webp.enabled"],
+        &complaint,
+    );
+}

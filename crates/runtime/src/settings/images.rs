@@ -1,0 +1,204 @@
+//! `images`: what the image workers accept and make.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::fault::Complaint;
+use super::parse;
+use super::section::Section;
+
+/// What the image workers accept and make.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// Of one picture, as downloaded.
+    pub max_bytes: u64,
+    /// Width × height, to be judged before decoding.
+    pub max_pixels: u64,
+    /// Networks that are not public and that sources may lie in all the same.
+    pub allowed_networks: Vec<IpNet>,
+    /// To connect to a source.
+    pub connect_timeout: Duration,
+    /// The longest silence within a download.
+    pub idle_timeout: Duration,
+    /// For a whole download with its redirects.
+    pub total_timeout: Duration,
+    /// Redirects followed in one download.
+    pub max_redirects: usize,
+    /// To decode, resize and encode one picture.
+    pub render_timeout: Duration,
+    /// A picture unfinished for so long is sent to the workers again.
+    pub stuck_after: Duration,
+    /// Shows through where a format knows no transparency.
+    pub background: Colour,
+    /// What is made of each picture; names are unique.
+    pub variants: Vec<Variant>,
+    /// The formats that each variant is made in; at least one is enabled.
+    pub formats: Formats,
+}
+
+/// One size that is made of each picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Part of URLs: lower case letters, digits, `_` and `-`.
+    pub name: String,
+    /// In pixels; a smaller picture is never enlarged.
+    pub longest_edge: u32,
+}
+
+/// The formats that each variant is made in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formats {
+    /// JPEG.
+    pub jpeg: Jpeg,
+    /// Lossy WebP.
+    pub webp: Webp,
+}
+
+/// How JPEG is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jpeg {
+    /// Whether it is made at all.
+    pub enabled: bool,
+    /// From 1 to 100.
+    pub quality: u8,
+}
+
+/// How lossy WebP is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webp {
+    /// Whether it is made at all.
+    pub enabled: bool,
+    /// From 1 to 100.
+    pub quality: u8,
+    /// From 0 (fast) to 6 (small).
+    pub method: u8,
+}
+
+/// A colour in sRGB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colour {
+    /// Red.
+    pub red: u8,
+    /// Green.
+    pub green: u8,
+    /// Blue.
+    pub blue: u8,
+}
+
+impl Images {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let (tenth, second, minute) = (
+            Duration::from_millis(100),
+            Duration::from_secs(1),
+            Duration::from_secs(60),
+        );
+        Self {
+            max_bytes: section.bytes("max_bytes", 1 << 10..=1 << 30),
+            max_pixels: section.number("max_pixels", "a number of pixels", 1..=1_000_000_000),
+            allowed_networks: section.list("allowed_networks", 0..=64, network),
+            connect_timeout: section.duration("connect_timeout", tenth..=minute),
+            idle_timeout: section.duration("idle_timeout", tenth..=5 * minute),
+            total_timeout: section.duration("total_timeout", second..=60 * minute),
+            max_redirects: section.number("max_redirects", "a number", 0..=20),
+            render_timeout: section.duration("render_timeout", second..=10 * minute),
+            stuck_after: section.duration("stuck_after", minute..=24 * 60 * minute),
+            background: section.parsed("background", colour),
+            variants: section.entries("variants", 1..=16, |entry| Variant {
+                name: entry.parsed("name", |text| parse::slug(text, "_-")),
+                longest_edge: entry.number("longest_edge", "a number of pixels", 1..=16383),
+            }),
+            formats: Formats::read(section.section("formats")),
+        }
+    }
+}
+
+impl Formats {
+    fn read(mut section: Section<'_>) -> Self {
+        let mut jpeg = section.section("jpeg");
+        let jpeg = Jpeg {
+            enabled: jpeg.flag("enabled"),
+            quality: jpeg.number("quality", "a number", 1..=100),
+        };
+        let mut webp = section.section("webp");
+        let webp = Webp {
+            enabled: webp.flag("enabled"),
+            quality: webp.number("quality", "a number", 1..=100),
+            method: webp.number("method", "a number", 0..=6),
+        };
+        Self { jpeg, webp }
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, Complaint> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .map(|network| network.trunc())
+        .or(address)
+        .map_err(|_| {
+            Complaint::new(
+                "is not a network",
+                "give an address with the length of its prefix, such as 10.0.0.0/8 or ::1/128",
+            )
+        })
+}
+
+fn colour(text: &str) -> Result<Colour, Complaint> {
+    let wrong = || Complaint::new("is not a colour", "give one such as \"#ffffff\", in quotes");
+    let digits = text
+        .strip_prefix('#')
+        .filter(|digits| digits.len() == 6 && digits.is_ascii())
+        .ok_or_else(wrong)?;
+    let part = |range: std::ops::Range<usize>| {
+        digits
+            .get(range)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .ok_or_else(wrong)
+    };
+    Ok(Colour {
+        red: part(0..2)?,
+        green: part(2..4)?,
+        blue: part(4..6)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_is_six_hexadecimal_digits() {
+        assert_eq!(
+            colour("#00fF80").ok(),
+            Some(Colour {
+                red: 0,
+                green: 255,
+                blue: 128
+            })
+        );
+        for bad in ["ffffff", "#fff", "#gggggg", "#+1+1+1", "white", ""] {
+            assert!(colour(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_single_address_is_a_network_of_one() {
+        assert_eq!(
+            network("10.1.2.3")
+                .ok()
+                .map(|network| network.to_string())
+                .as_deref(),
+            Some("10.1.2.3/32")
+        );
+        assert_eq!(
+            network("10.1.2.3/8")
+                .ok()
+                .map(|network| network.to_string())
+                .as_deref(),
+            Some("10.0.0.0/8")
+        );
+        assert!(network("example.com").is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! The small sections: `catalogue`, `worker` and `shutdown`.
+
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+use super::fault::Complaint;
+use super::section::Section;
+
+/// What is true of all products.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// The currency of prices that name none: three capital letters. Whether ISO 4217 knows them is not for
+    /// this crate to say.
+    pub currency: String,
+}
+
+impl Catalogue {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        Self {
+            currency: section.parsed("currency", currency),
+        }
+    }
+}
+
+fn currency(text: &str) -> Result<String, Complaint> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(text.to_owned());
+    }
+    Err(Complaint::new(
+        "is not a currency",
+        "give its ISO 4217 code in capital letters, such as EUR",
+    ))
+}
+
+/// How much an image worker does at a time.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Pictures at a time in one process; the 0 of the settings is already one per core here.
+    pub concurrency: usize,
+}
+
+impl Worker {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        Self {
+            concurrency: or_cores(section.number("concurrency", "a number of pictures", 0..=256)),
+        }
+    }
+}
+
+/// The end of a process.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// What is under way may finish within this.
+    pub grace: Duration,
+}
+
+impl Shutdown {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        Self {
+            grace: section.duration("grace", Duration::ZERO..=Duration::from_secs(600)),
+        }
+    }
+}
+
+/// The number, or that of the cores this process may use.
+pub(super) fn or_cores(number: usize) -> usize {
+    if number > 0 {
+        number
+    } else {
+        thread::available_parallelism().map_or(1, NonZero::get)
+    }
+}
