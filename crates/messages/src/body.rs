@@ -10,6 +10,9 @@ pub trait Message: Sized + Send + Sync + 'static {
     /// The work that messages of this family are.
     const WORK: Work;
 
+    /// Every type that is read, in the order of the variants.
+    const TYPE_NAMES: &'static [&'static str];
+
     /// The AMQP `type`, such as `image.process.v1`.
     fn type_name(&self) -> &'static str;
 
@@ -148,6 +151,7 @@ macro_rules! family {
 
         impl Message for $name {
             const WORK: Work = $work;
+            const TYPE_NAMES: &'static [&'static str] = &[$($type_name,)+];
 
             fn type_name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $type_name,)+ }
