@@ -1,1 +1,38 @@
-//! Under construction.
+//! Everything in PostgreSQL: products with their images, the outbox and the idempotency keys.
+//!
+//! This is the only crate that speaks SQL. Each public function is one transaction, and each is bounded in time. A
+//! function whose name ends in `_in_txn` belongs inside a transaction of its caller.
+//!
+//! Locks are taken in one order, the product before its images, so that a change by a caller, a deletion and a
+//! result of a worker never wait for each other in a circle.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod database;
+pub mod error;
+mod expression;
+pub mod idempotency;
+pub mod image_results;
+mod images;
+mod lease;
+pub mod migrations;
+pub mod outbox;
+pub mod outbox_listener;
+pub mod product_create;
+pub mod product_list;
+pub mod product_update;
+pub mod products;
+mod schema;
+
+pub use config::{ConfigError, DatabaseConfig};
+pub use database::Database;
+pub use error::StorageError;
+pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
+pub use image_results::{Applied, image_result_apply};
+pub use outbox::{Cause, Drained, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
+pub use outbox_listener::OutboxListener;
+pub use product_create::{Created, product_create};
+pub use product_list::product_list;
+pub use product_update::{Deleted, Updated, product_delete, product_update};
+pub use products::product_get;

@@ -1,0 +1,115 @@
+//! Expressions of SQL that diesel has no words for.
+
+use diesel::{
+    AppearsOnTable, Expression, QueryResult, SelectableExpression,
+    expression::ValidGrouping,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types::{Bool, Float, Nullable, Text, Timestamptz},
+};
+
+use crate::schema::{
+    products,
+    sql_types::{TsQuery, TsVector},
+};
+
+diesel::infix_operator!(Matches, " @@ ", Bool, backend: Pg);
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The later of two times.
+    fn greatest(one: Timestamptz, other: Timestamptz) -> Timestamptz;
+
+    /// Folds case by the collation of its argument.
+    fn lower(text: Text) -> Text;
+
+    /// Sets a parameter of the server, for the transaction where `is_local`.
+    fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+
+    /// How well a document matches.
+    fn ts_rank(document: TsVector, query: TsQuery) -> Float;
+}
+
+/// The time before which answers are too old to be repeated: 24 hours before the transaction began.
+#[derive(Clone, Copy, Debug, QueryId, ValidGrouping)]
+pub(crate) struct DayAgo;
+
+impl Expression for DayAgo {
+    type SqlType = Timestamptz;
+}
+
+impl QueryFragment<Pg> for DayAgo {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("now() - interval '24 hours'");
+        Ok(())
+    }
+}
+
+impl<QS> AppearsOnTable<QS> for DayAgo {}
+impl<QS> SelectableExpression<QS> for DayAgo {}
+
+/// Words that a person typed, as a query over [`products::search`].
+#[derive(Clone, Debug, QueryId, ValidGrouping)]
+pub(crate) struct Words(String);
+
+impl Words {
+    /// The index holds folded words, so these are folded as well.
+    pub(crate) fn new(words: &str) -> Self {
+        Self(words.to_lowercase())
+    }
+}
+
+impl Expression for Words {
+    type SqlType = TsQuery;
+}
+
+impl QueryFragment<Pg> for Words {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("websearch_to_tsquery('simple', ");
+        out.push_bind_param::<Text, _>(&self.0)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl<QS> AppearsOnTable<QS> for Words {}
+impl<QS> SelectableExpression<QS> for Words {}
+
+/// How well a product matches the words; null where there are none.
+#[derive(Clone, Debug)]
+pub(crate) struct Rank(Option<ts_rank<products::search, Words>>);
+
+impl Rank {
+    pub(crate) fn new(words: Option<&str>) -> Self {
+        Self(words.map(|words| ts_rank(products::search, Words::new(words))))
+    }
+}
+
+impl Expression for Rank {
+    type SqlType = Nullable<Float>;
+}
+
+impl QueryId for Rank {
+    type QueryId = ();
+    // Its text depends on whether there are words.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<GroupBy> ValidGrouping<GroupBy> for Rank {
+    type IsAggregate = diesel::expression::is_aggregate::No;
+}
+
+impl QueryFragment<Pg> for Rank {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match &self.0 {
+            Some(rank) => rank.walk_ast(out),
+            None => {
+                out.push_sql("NULL::real");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl AppearsOnTable<products::table> for Rank {}
+impl SelectableExpression<products::table> for Rank {}

@@ -1,0 +1,210 @@
+//! The table `images`.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods as _, QueryResult,
+    sql_types::{BigInt, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use domain::{Image, ImageError, ImageStatus, NewImage, product::NewProduct};
+use futures_util::future::join_all;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{error::StorageError, schema::images};
+
+/// The SQL types of [`ImageRow`].
+pub(crate) type ImageSql = Record<(
+    SqlUuid,
+    SqlUuid,
+    Integer,
+    Nullable<Text>,
+    Nullable<Text>,
+    Text,
+    Integer,
+    Integer,
+    Nullable<Integer>,
+    Nullable<Integer>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Jsonb>,
+    Jsonb,
+    Nullable<Text>,
+    Nullable<Text>,
+    Timestamptz,
+    Timestamptz,
+)>;
+
+/// An image as `images_of_product` selects it.
+pub(crate) type ImageRow = (
+    Uuid,
+    Uuid,
+    i32,
+    Option<String>,
+    Option<String>,
+    String,
+    i32,
+    i32,
+    Option<i32>,
+    Option<i32>,
+    Option<String>,
+    Option<i64>,
+    Option<Value>,
+    Value,
+    Option<String>,
+    Option<String>,
+    DateTime<Utc>,
+    DateTime<Utc>,
+);
+
+/// The images of the product in the row around this expression, as one array. So a product and its images are of the
+/// same moment, and one question fetches both.
+macro_rules! images_of_product {
+    () => {
+        diesel::dsl::array::<$crate::images::ImageSql, _>(
+            images::table
+                .filter(images::product_id.eq(products::id))
+                .filter(images::account_id.eq(products::account_id))
+                .order(images::position.asc())
+                .select(
+                    (
+                        images::id,
+                        images::product_id,
+                        images::position,
+                        images::alt,
+                        images::source_url,
+                        images::status,
+                        images::generation,
+                        images::attempts,
+                        images::width,
+                        images::height,
+                        images::format,
+                        images::bytes,
+                        images::placeholder,
+                        images::variants,
+                        images::error_code,
+                        images::error_detail,
+                        images::created_at,
+                        images::updated_at,
+                    )
+                        .into_sql::<$crate::images::ImageSql>(),
+                ),
+        )
+    };
+}
+pub(crate) use images_of_product;
+
+/// Reads an image.
+pub(crate) fn image_from_row(row: ImageRow) -> Result<Image, StorageError> {
+    let (
+        id,
+        product_id,
+        position,
+        alt,
+        source_url,
+        status,
+        generation,
+        attempts,
+        width,
+        height,
+        format,
+        bytes,
+        placeholder,
+        variants,
+        error_code,
+        error_detail,
+        created_at,
+        updated_at,
+    ) = row;
+    let error = match error_code {
+        Some(code) => Some(ImageError {
+            code: word("images.error_code", &code)?,
+            detail: error_detail.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    let json = |error| StorageError::value("images.placeholder or images.variants", error);
+    Ok(Image {
+        id: id.into(),
+        product_id: product_id.into(),
+        position,
+        alt,
+        source_url,
+        status: word("images.status", &status)?,
+        generation,
+        attempts,
+        width,
+        height,
+        format: format.map(|format| word("images.format", &format)).transpose()?,
+        bytes,
+        placeholder: placeholder
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(json)?,
+        variants: serde_json::from_value(variants).map_err(json)?,
+        error,
+        created_at,
+        updated_at,
+    })
+}
+
+/// Reads a word of a fixed vocabulary.
+pub(crate) fn word<T>(what: &'static str, word: &str) -> Result<T, StorageError>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    word.parse().map_err(|error| StorageError::value(what, error))
+}
+
+/// What a picture is that was just named by a caller.
+pub(crate) fn image_new(
+    product: &NewProduct,
+    position: i32,
+    image: &NewImage,
+    created_at: DateTime<Utc>,
+) -> Image {
+    Image {
+        id: image.id,
+        product_id: product.id,
+        position,
+        alt: image.alt.clone(),
+        source_url: Some(image.source_url.clone()),
+        status: ImageStatus::Pending,
+        generation: 1,
+        attempts: 0,
+        width: None,
+        height: None,
+        format: None,
+        bytes: None,
+        placeholder: None,
+        variants: Vec::new(),
+        error: None,
+        created_at,
+        updated_at: created_at,
+    }
+}
+
+/// Inserts the pictures of a new product, in their order.
+pub(crate) async fn images_insert_in_txn(
+    connection: &AsyncPgConnection,
+    product: &NewProduct,
+) -> QueryResult<()> {
+    let inserts = (0_i32..).zip(&product.images).map(|(position, image)| {
+        diesel::insert_into(images::table)
+            .values((
+                images::id.eq(image.id.uuid()),
+                images::account_id.eq(product.account_id.uuid()),
+                images::product_id.eq(product.id.uuid()),
+                images::position.eq(position),
+                images::alt.eq(image.alt.as_deref()),
+                images::source_url.eq(image.source_url.as_str()),
+                images::status.eq(ImageStatus::Pending.as_str()),
+            ))
+            .execute(&mut &*connection)
+    });
+    join_all(inserts)
+        .await
+        .into_iter()
+        .collect::<QueryResult<Vec<_>>>()?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! A connection that is out of the pool, and the transactions on it.
+//!
+//! All work goes through a shared reference to the connection, so that statements whose futures are joined travel
+//! together: the server is asked the second before it has answered the first.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _, pooled_connection::deadpool::Object};
+use futures_util::future::join;
+
+use crate::error::StorageError;
+
+/// How a transaction ends, with what it was about.
+pub(crate) enum End<T> {
+    /// All of it stays.
+    Commit(T),
+    /// Nothing of it stays.
+    Rollback(T),
+}
+
+/// A connection that is out of the pool.
+///
+/// It goes back only when all that was asked of it has been answered. If a caller drops the work half-way, or the
+/// server does not answer in time, the connection is closed instead: with it the server drops an open transaction and
+/// its locks, and nobody else waits behind the abandoned statement.
+pub(crate) struct Lease {
+    object: Option<Object<AsyncPgConnection>>,
+    patience: Duration,
+    under_way: AtomicBool,
+}
+
+impl Lease {
+    pub(crate) fn new(object: Object<AsyncPgConnection>, patience: Duration) -> Self {
+        Self {
+            object: Some(object),
+            patience,
+            under_way: AtomicBool::new(false),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "only `drop` takes the connection away")]
+    pub(crate) fn connection(&self) -> &AsyncPgConnection {
+        self.object
+            .as_ref()
+            .expect("a lease has a connection until it is dropped")
+    }
+
+    /// Waits for statements on this connection that need no transaction.
+    pub(crate) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        self.within(self.patience, work).await
+    }
+
+    /// Carries out a transaction; `work` are its statements.
+    ///
+    /// The first of them travel together with the `BEGIN`: its future is polled first, which sends it.
+    pub(crate) async fn transact<T>(
+        &self,
+        work: impl Future<Output = Result<End<T>, StorageError>>,
+    ) -> Result<T, StorageError> {
+        self.transact_within(self.patience, work).await
+    }
+
+    /// As [`Self::transact`], with a time limit of its own for the whole.
+    pub(crate) async fn transact_within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<End<T>, StorageError>>,
+    ) -> Result<T, StorageError> {
+        let mut connection = self.connection();
+        self.within(limit, async {
+            let (begun, end) = join(connection.batch_execute("BEGIN"), work).await;
+            begun.map_err(|error| StorageError::Unavailable(error.into()))?;
+            let mut connection = self.connection();
+            match end {
+                Ok(End::Commit(value)) => {
+                    connection.batch_execute("COMMIT").await?;
+                    Ok(value)
+                }
+                Ok(End::Rollback(value)) => {
+                    connection.batch_execute("ROLLBACK").await?;
+                    Ok(value)
+                }
+                Err(error @ StorageError::Unavailable(_)) => Err(error),
+                Err(error) => {
+                    // The first error is the one to tell; a connection that cannot roll back is of no more use.
+                    match connection.batch_execute("ROLLBACK").await {
+                        Ok(()) => Err(error),
+                        Err(rollback) => Err(StorageError::Unavailable(rollback.into())),
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits for `work`, at most for `limit`.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        self.under_way.store(true, Ordering::Relaxed);
+        let outcome = bounded(limit, work).await;
+        let lost = matches!(outcome, Err(StorageError::Unavailable(_)));
+        self.under_way.store(lost, Ordering::Relaxed);
+        outcome
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if *self.under_way.get_mut()
+            && let Some(object) = self.object.take()
+        {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// Waits for `work`, at most for `limit`; after that the server counts as gone.
+pub(crate) async fn bounded<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|elapsed| Err(StorageError::Unavailable(elapsed.into())))
+}

@@ -1,0 +1,115 @@
+//! The migrations, embedded in the program.
+
+use std::time::Duration;
+
+use diesel::pg::Pg;
+use diesel_async::{
+    AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
+    async_connection_wrapper::AsyncConnectionWrapper,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::sync::oneshot;
+
+use crate::{
+    config::DatabaseConfig,
+    error::{Source, StorageError},
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// Only one migrator works on a database at a time; the others wait for this advisory lock.
+const LOCK: &str = "SELECT pg_advisory_lock(7209113358402163441)";
+
+/// A migration that would wait longer than this for a table fails, rather than hold up everybody behind it.
+const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
+
+/// Brings the database up to date, and names the migrations that this took. Several may try at once.
+///
+/// # Errors
+/// The database is away, or a migration fails; those before it stay.
+pub async fn run(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
+    on_own_thread(config, |connection| {
+        let done = connection.run_pending_migrations(MIGRATIONS)?;
+        Ok(done.iter().map(ToString::to_string).collect())
+    })
+    .await
+}
+
+/// Names the migrations that the database has not had yet.
+///
+/// # Errors
+/// The database is away.
+pub async fn pending(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
+    on_own_thread(config, |connection| {
+        let pending = MigrationHarness::<Pg>::pending_migrations(connection, MIGRATIONS)?;
+        Ok(pending
+            .iter()
+            .map(|migration| migration.name().version().to_string())
+            .collect())
+    })
+    .await
+}
+
+/// Takes every migration back, the latest first, and all data with them.
+///
+/// # Errors
+/// The database is away, or a migration cannot be taken back.
+pub async fn revert_all(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
+    on_own_thread(config, |connection| {
+        let undone = connection.revert_all_migrations(MIGRATIONS)?;
+        Ok(undone.iter().map(ToString::to_string).collect())
+    })
+    .await
+}
+
+/// diesel's migrations block their thread, and panic on a runtime of one thread. So they get a thread and a runtime
+/// of their own, whatever the caller runs on.
+async fn on_own_thread<T: Send + 'static>(
+    config: &DatabaseConfig,
+    work: impl FnOnce(&mut Connection) -> Result<T, Source> + Send + 'static,
+) -> Result<T, StorageError> {
+    let address = config.connection_string(None);
+    let connect_timeout = config.connect_timeout;
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("migrations".to_owned())
+        .spawn(move || {
+            // Nobody listens any more where this fails.
+            let _ = sender.send(with_connection(&address, connect_timeout, work));
+        })
+        .map_err(|error| StorageError::Migration(error.into()))?;
+    receiver.await.unwrap_or_else(|_| {
+        Err(StorageError::Migration(
+            "the thread of the migrations has died".into(),
+        ))
+    })
+}
+
+fn with_connection<T>(
+    address: &str,
+    connect_timeout: Duration,
+    work: impl FnOnce(&mut Connection) -> Result<T, Source>,
+) -> Result<T, StorageError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| StorageError::Migration(error.into()))?;
+    let connection = runtime.block_on(async {
+        let mut connection = tokio::time::timeout(connect_timeout, AsyncPgConnection::establish(address))
+            .await
+            .map_err(|error| StorageError::Unavailable(error.into()))?
+            .map_err(|error| StorageError::Unavailable(error.into()))?;
+        connection.batch_execute(LOCK).await?;
+        let timeout = format!("SET lock_timeout = {}", TABLE_LOCK_TIMEOUT.as_millis());
+        connection.batch_execute(&timeout).await?;
+        Ok::<_, StorageError>(connection)
+    })?;
+    // The wrapper finds the runtime through this.
+    let _entered = runtime.enter();
+    let mut connection = Connection::from(connection);
+    // The lock ends with the connection.
+    work(&mut connection).map_err(StorageError::Migration)
+}

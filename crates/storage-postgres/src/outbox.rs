@@ -1,0 +1,256 @@
+//! The table `outbox`: messages that wait to be published.
+//!
+//! A message is written in the transaction of what it tells, and deleted when the broker has confirmed it. So a crash
+//! can send one twice, and can lose none.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods as _, IntoSql as _, QueryDsl as _, QueryResult, Queryable, Selectable,
+    SelectableHelper as _,
+    dsl::{count_star, min},
+    pg::Pg,
+    sql_types::Timestamptz,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use domain::AccountId;
+use futures_util::future::join_all;
+use messages::{Envelope, Message, Work};
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    error::StorageError,
+    lease::{End, bounded},
+    schema::outbox,
+};
+
+/// The longest that rows are held while they are published. Publishing has timeouts of its own, far below this.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(120);
+
+/// What caused a message: it goes into the headers, so that logs and traces can be joined across processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The request.
+    pub request_id: Option<String>,
+    /// The trace, in the form of W3C Trace Context.
+    pub traceparent: Option<String>,
+}
+
+/// A message that waits to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its number, in about the order of writing.
+    pub id: i64,
+    /// The kind of work, which names the exchange and the routing key.
+    pub work: Work,
+    /// AMQP `type`.
+    pub type_name: String,
+    /// Properties and headers.
+    pub envelope: Envelope,
+    /// The bytes to publish.
+    pub body: Vec<u8>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What one turn of draining did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Rows handed to the publisher.
+    pub claimed: usize,
+    /// Rows that it confirmed, and that are deleted.
+    pub published: usize,
+}
+
+/// How far the outbox is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxStats {
+    /// Rows that wait.
+    pub depth: i64,
+    /// How long the oldest has been waiting.
+    pub oldest_age: Option<Duration>,
+}
+
+/// Hands up to `limit` of the oldest rows to `publish`, and deletes those for which it answers true, in their order;
+/// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side.
+///
+/// # Errors
+/// See [`StorageError`]. Rows that were published meanwhile are published again by the next drain.
+pub async fn outbox_drain<P, F>(database: &Database, limit: u16, publish: P) -> Result<Drained, StorageError>
+where
+    P: FnOnce(Vec<OutboxRow>) -> F,
+    F: Future<Output = Vec<bool>>,
+{
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    lease
+        .transact_within(PUBLISH_LIMIT, async {
+            let patience = database.statement_timeout();
+            let rows = bounded(patience, outbox_lock_in_txn(connection, limit)).await?;
+            if rows.is_empty() {
+                return Ok(End::Rollback(Drained::default()));
+            }
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            let confirmed = publish(rows).await;
+            let done: Vec<i64> = ids
+                .iter()
+                .zip(confirmed)
+                .filter_map(|(id, confirmed)| confirmed.then_some(*id))
+                .collect();
+            let drained = Drained {
+                claimed: ids.len(),
+                published: done.len(),
+            };
+            if done.is_empty() {
+                return Ok(End::Rollback(drained));
+            }
+            let delete =
+                diesel::delete(outbox::table.filter(outbox::id.eq_any(done))).execute(&mut &*connection);
+            bounded(patience, async { Ok(delete.await?) }).await?;
+            Ok(End::Commit(drained))
+        })
+        .await
+}
+
+/// Counts the rows that wait. This reads all of them.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageError> {
+    let lease = database.lease().await?;
+    let count = outbox::table.select((count_star(), min(outbox::created_at)));
+    let now = diesel::select(diesel::dsl::now.into_sql::<Timestamptz>());
+    lease
+        .run(async {
+            let mut connection = lease.connection();
+            let counted = count.get_result::<(i64, Option<DateTime<Utc>>)>(&mut connection);
+            let mut connection = lease.connection();
+            let now = now.get_result::<DateTime<Utc>>(&mut connection);
+            let ((depth, oldest), now) = futures_util::future::try_join(counted, now).await?;
+            Ok(OutboxStats {
+                depth,
+                oldest_age: oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
+            })
+        })
+        .await
+}
+
+/// A message that is to be written.
+pub(crate) struct OutboxEntry {
+    account: Option<AccountId>,
+    work: Work,
+    type_name: &'static str,
+    envelope: Envelope,
+    body: Vec<u8>,
+}
+
+impl OutboxEntry {
+    pub(crate) fn new<M: Message>(
+        account: Option<AccountId>,
+        message: &M,
+        cause: &Cause,
+    ) -> Result<Self, StorageError> {
+        let envelope = Envelope::first(
+            message.image_id().uuid(),
+            cause.request_id.clone(),
+            cause.traceparent.clone(),
+        );
+        Ok(Self {
+            account,
+            work: M::WORK,
+            type_name: message.type_name(),
+            envelope,
+            body: message
+                .encode()
+                .map_err(|error| StorageError::value("a message", error))?,
+        })
+    }
+}
+
+/// Writes messages. The table's trigger wakes whoever listens, once the transaction is committed.
+pub(crate) async fn outbox_insert_in_txn(
+    connection: &AsyncPgConnection,
+    entries: &[OutboxEntry],
+) -> QueryResult<()> {
+    let inserts = entries.iter().map(|entry| {
+        diesel::insert_into(outbox::table)
+            .values((
+                outbox::account_id.eq(entry.account.map(AccountId::uuid)),
+                outbox::work.eq(work_word(entry.work)),
+                outbox::type_name.eq(entry.type_name),
+                outbox::message_id.eq(entry.envelope.message_id),
+                outbox::correlation_id.eq(entry.envelope.correlation_id),
+                outbox::request_id.eq(entry.envelope.request_id.as_deref()),
+                outbox::traceparent.eq(entry.envelope.traceparent.as_deref()),
+                outbox::body.eq(entry.body.as_slice()),
+            ))
+            .execute(&mut &*connection)
+    });
+    join_all(inserts)
+        .await
+        .into_iter()
+        .collect::<QueryResult<Vec<_>>>()?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox, check_for_backend(Pg))]
+struct Row {
+    id: i64,
+    work: String,
+    type_name: String,
+    message_id: Uuid,
+    correlation_id: Uuid,
+    request_id: Option<String>,
+    traceparent: Option<String>,
+    body: Vec<u8>,
+    created_at: DateTime<Utc>,
+}
+
+async fn outbox_lock_in_txn(
+    connection: &AsyncPgConnection,
+    limit: u16,
+) -> Result<Vec<OutboxRow>, StorageError> {
+    let rows: Vec<Row> = outbox::table
+        .select(Row::as_select())
+        .order(outbox::id.asc())
+        .limit(limit.into())
+        .for_update()
+        .skip_locked()
+        .load(&mut &*connection)
+        .await?;
+    rows.into_iter().map(row_read).collect()
+}
+
+fn row_read(row: Row) -> Result<OutboxRow, StorageError> {
+    let work = work_from_word(&row.work)
+        .ok_or_else(|| StorageError::value("outbox.work", format!("{:?} is no kind of work", row.work)))?;
+    Ok(OutboxRow {
+        id: row.id,
+        work,
+        type_name: row.type_name,
+        envelope: Envelope {
+            message_id: row.message_id,
+            correlation_id: row.correlation_id,
+            timestamp: row.created_at,
+            attempt: 1,
+            request_id: row.request_id,
+            traceparent: row.traceparent,
+        },
+        body: row.body,
+        created_at: row.created_at,
+    })
+}
+
+const fn work_word(work: Work) -> &'static str {
+    match work {
+        Work::Jobs => "jobs",
+        Work::Results => "results",
+    }
+}
+
+fn work_from_word(word: &str) -> Option<Work> {
+    Work::ALL.into_iter().find(|work| work_word(*work) == word)
+}

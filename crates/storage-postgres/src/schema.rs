@@ -1,0 +1,102 @@
+//! The tables as diesel sees them. Written by hand after the migrations; the test
+//! `schema_rs_matches_the_migrations` compares the two.
+
+/// SQL types that diesel has no name for.
+pub(crate) mod sql_types {
+    /// A document prepared for text search.
+    #[derive(diesel::sql_types::SqlType)]
+    #[diesel(postgres_type(name = "tsvector"))]
+    pub struct TsVector;
+
+    /// Words to search for.
+    #[derive(diesel::sql_types::SqlType)]
+    #[diesel(postgres_type(name = "tsquery"))]
+    pub struct TsQuery;
+}
+
+diesel::table! {
+    accounts (id) {
+        id -> Uuid,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::TsVector;
+
+    products (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        sku -> Nullable<Text>,
+        name -> Text,
+        description -> Nullable<Text>,
+        price_amount -> Numeric,
+        price_currency -> Text,
+        status -> Text,
+        metadata -> Jsonb,
+        images_status -> Text,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        search -> TsVector,
+    }
+}
+
+diesel::table! {
+    images (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        product_id -> Uuid,
+        position -> Integer,
+        alt -> Nullable<Text>,
+        source_url -> Nullable<Text>,
+        source_key -> Nullable<Text>,
+        status -> Text,
+        generation -> Integer,
+        attempts -> Integer,
+        width -> Nullable<Integer>,
+        height -> Nullable<Integer>,
+        format -> Nullable<Text>,
+        bytes -> Nullable<BigInt>,
+        placeholder -> Nullable<Jsonb>,
+        variants -> Jsonb,
+        error_code -> Nullable<Text>,
+        error_detail -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        account_id -> Nullable<Uuid>,
+        work -> Text,
+        type_name -> Text,
+        message_id -> Uuid,
+        correlation_id -> Uuid,
+        request_id -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (id) {
+        id -> BigInt,
+        account_id -> Uuid,
+        method -> Text,
+        path -> Text,
+        key -> Text,
+        fingerprint -> Bytea,
+        response_status -> Nullable<SmallInt>,
+        response_headers -> Nullable<Jsonb>,
+        response_body -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(products, images);
