@@ -18,4 +18,4 @@ pub use image::{
 };
 pub use money::{Currency, Money};
 pub use problem::ProblemCode;
-pub use product::{Metadata, Product, ProductDraft, ProductStatus};
+pub use product::{Metadata, NewProduct, Product, ProductDraft, ProductStatus};

@@ -12,6 +12,8 @@ words! {
     ProblemCode {
         /// The body is not JSON.
         MalformedJson = "malformed_json",
+        /// The request is not one that HTTP allows here.
+        MalformedRequest = "malformed_request",
         /// A query parameter is unknown or has a bad value.
         InvalidQuery = "invalid_query",
         /// The cursor cannot be read.
@@ -52,6 +54,7 @@ impl ProblemCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::MalformedJson
+            | Self::MalformedRequest
             | Self::InvalidQuery
             | Self::InvalidCursor
             | Self::CursorMismatch
@@ -73,6 +76,7 @@ impl ProblemCode {
     pub const fn title(self) -> &'static str {
         match self {
             Self::MalformedJson => "The body is not valid JSON",
+            Self::MalformedRequest => "The request is malformed",
             Self::InvalidQuery => "The query is not valid",
             Self::InvalidCursor => "The cursor cannot be read",
             Self::CursorMismatch => "The cursor belongs to another list",
@@ -99,6 +103,7 @@ impl ProblemCode {
                 "The body could not be read as JSON in UTF-8. The detail gives the line and column. Check quotes, commas and \
                  the encoding."
             }
+            Self::MalformedRequest => "The request breaks a rule of HTTP; the detail names it.",
             Self::InvalidQuery => {
                 "A parameter after the question mark is unknown, given twice, or has a value that it cannot have. The list of \
                  errors names each one. See the documentation of the endpoint for the parameters it takes."

@@ -1,0 +1,138 @@
+//! From settings to the parts, and what to say where one of them does not answer.
+
+use broker::{BrokerConfig, BrokerError};
+use runtime::{Settings, settings::Unreachable};
+use storage_postgres::{DatabaseConfig, StorageError};
+use storage_redis::CacheConfig;
+use storage_s3::S3Config;
+
+/// What this process is called in the lists of PostgreSQL and RabbitMQ.
+const NAME: &str = "pms-api";
+
+const LOCAL_CURE: &str = "start it (on a development machine: `make services`)";
+
+/// Where PostgreSQL is.
+pub fn database_config(settings: &Settings) -> DatabaseConfig {
+    let database = &settings.database;
+    DatabaseConfig {
+        host: database.host.clone(),
+        port: database.port,
+        user: database.user.clone(),
+        password: database.password.clone().unwrap_or_default(),
+        dbname: database.dbname.clone(),
+        pool_size: database.pool_size,
+        connect_timeout: database.connect_timeout,
+        statement_timeout: database.statement_timeout,
+        application_name: NAME.to_owned(),
+    }
+}
+
+/// Where Redis is.
+pub(super) fn cache_config(settings: &Settings) -> CacheConfig {
+    let (redis, cache) = (&settings.redis, &settings.cache);
+    CacheConfig {
+        host: redis.host.clone(),
+        port: redis.port,
+        username: None,
+        password: redis.password.clone(),
+        database: redis.database.into(),
+        prefix: redis.prefix.clone(),
+        response_timeout: redis.response_timeout,
+        product_ttl: cache.ttl,
+        not_found_ttl: cache.not_found_ttl,
+    }
+}
+
+/// Where RabbitMQ is.
+pub(super) fn broker_config(settings: &Settings) -> BrokerConfig {
+    let rabbitmq = &settings.rabbitmq;
+    BrokerConfig {
+        host: rabbitmq.host.clone(),
+        port: rabbitmq.port,
+        user: rabbitmq.user.clone(),
+        password: rabbitmq.password.clone(),
+        vhost: rabbitmq.vhost.clone(),
+        prefix: rabbitmq.prefix.clone(),
+        connect_timeout: rabbitmq.connect_timeout,
+        confirm_timeout: rabbitmq.confirm_timeout,
+        retry_delays: rabbitmq.retry_delays.clone(),
+        connection_name: NAME.to_owned(),
+    }
+}
+
+/// Where the pictures are; the api only makes their addresses.
+pub(super) fn s3_config(settings: &Settings) -> S3Config {
+    let aws = &settings.aws;
+    S3Config {
+        bucket: aws.s3bucket.clone(),
+        region: aws.region.clone(),
+        endpoint: aws.endpoint.clone(),
+        public_base_url: Some(aws.public_base_url.clone()),
+        access_key_id: aws.access_key_id.clone(),
+        secret_access_key: aws.secret_access_key.clone(),
+        request_timeout: aws.request_timeout,
+    }
+}
+
+/// The message for a database that does not answer.
+pub fn database_unreachable(settings: &Settings, error: &StorageError) -> Unreachable {
+    let database = &settings.database;
+    settings.unreachable(
+        "PostgreSQL",
+        &[
+            "database.host",
+            "database.port",
+            "database.user",
+            "database.password",
+            "database.dbname",
+        ],
+        format_args!("{}:{}/{}", database.host, database.port, database.dbname),
+        chain(error),
+        LOCAL_CURE,
+    )
+}
+
+/// The message for a Redis that does not answer.
+pub(super) fn redis_unreachable(settings: &Settings, error: &storage_redis::Error) -> Unreachable {
+    let redis = &settings.redis;
+    let address = format_args!("{}:{}", redis.host, redis.port);
+    settings.unreachable(
+        "Redis",
+        &["redis.host", "redis.port"],
+        address,
+        chain(error),
+        LOCAL_CURE,
+    )
+}
+
+/// The message for a RabbitMQ that does not answer.
+pub(super) fn rabbitmq_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
+    let rabbitmq = &settings.rabbitmq;
+    settings.unreachable(
+        "RabbitMQ",
+        &[
+            "rabbitmq.host",
+            "rabbitmq.port",
+            "rabbitmq.user",
+            "rabbitmq.password",
+            "rabbitmq.vhost",
+        ],
+        format_args!("{}:{}{}", rabbitmq.host, rabbitmq.port, rabbitmq.vhost),
+        chain(error),
+        LOCAL_CURE,
+    )
+}
+
+/// An error with its causes, each said once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,65 @@
+//! What the binary can be told to do.
+
+use clap::{Parser, Subcommand};
+use runtime::{
+    ConfigArgs, Settings, StartError, logging,
+    settings::{LoadOptions, Program},
+};
+
+mod migrate;
+mod serve;
+
+/// The REST API of the product catalogue.
+#[derive(Debug, Parser)]
+#[command(name = "api", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the REST API, publish the outbox and apply results; this is the default.
+    Serve,
+    /// Bring the database to the schema that this version works with.
+    Migrate {
+        /// Change nothing; say which migrations are missing, and fail where any are.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+impl Cli {
+    /// Carries out the command; false where a check has failed.
+    ///
+    /// # Errors
+    /// What kept it from starting, in words for the person who started it.
+    pub async fn run(self) -> anyhow::Result<bool> {
+        if matches!(self.command, Some(Command::Openapi)) {
+            say(&crate::http::document().to_pretty_json()?);
+            return Ok(true);
+        }
+        let settings = Settings::load(&LoadOptions::from_process(Program::Api, &self.config))
+            .map_err(StartError::from)?;
+        match self.command {
+            Some(Command::Migrate { check }) => migrate::run(&settings, check).await,
+            _ => {
+                logging::init(&settings.logging)?;
+                serve::run(settings).await.map(|()| true)
+            }
+        }
+    }
+}
+
+/// Prints for the person at the terminal; logs are for everything else.
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer of a command goes to standard output"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}

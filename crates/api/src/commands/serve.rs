@@ -1,0 +1,13 @@
+//! `api serve`.
+
+use runtime::{Settings, Shutdown};
+
+use crate::application::Application;
+
+/// Serves until the process is told to stop.
+pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+    tracing::info!(?settings, "starting");
+    let shutdown = Shutdown::listen(settings.shutdown.grace)?;
+    let application = Application::build(&settings, shutdown.clone()).await?;
+    application.run_until_stopped().await
+}

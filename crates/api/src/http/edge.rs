@@ -1,0 +1,156 @@
+//! The edge of the server: what happens to every request, whatever it asks for.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    Error, HttpMessage as _, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use domain::ProblemCode;
+use tracing::Instrument as _;
+
+use super::{
+    context::{REQUEST_ID, RequestContext},
+    problem::Problem,
+};
+
+/// How long a request may take from its head to its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestTimeout(pub Duration);
+
+/// Names the request, bounds its time, turns every error into a problem, and writes the one event that tells of it.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let context = RequestContext::read(request.headers());
+    request.extensions_mut().insert(context.clone());
+    let span = tracing::info_span!("request", request_id = %context.request_id);
+    run(request, next, context).instrument(span).await
+}
+
+async fn run(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    context: RequestContext,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let begun = Instant::now();
+    let plain = request.request().clone();
+    let limit = request
+        .app_data::<web::Data<RequestTimeout>>()
+        .map_or(Duration::from_secs(30), |limit| limit.0);
+    let outcome = match tokio::time::timeout(limit, next.call(request)).await {
+        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Problem::new(
+            ProblemCode::RequestTimeout,
+            "The request was not answered in time.",
+        )
+        .into()),
+    };
+    let (mut response, cause) = match outcome {
+        Ok(response) => settle(response, &context.request_id),
+        Err(error) => {
+            let (response, cause) = answer(&error, plain.path(), &context.request_id);
+            (ServiceResponse::new(plain, response), cause)
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&context.request_id) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(REQUEST_ID), value);
+    }
+    record(&response, &context, begun.elapsed(), cause.as_deref());
+    Ok(response)
+}
+
+/// A handler's error arrives inside its response; its body is made here, where path and request id are known.
+fn settle(
+    response: ServiceResponse<BoxBody>,
+    request_id: &str,
+) -> (ServiceResponse<BoxBody>, Option<String>) {
+    let Some(error) = response.response().error() else {
+        return (response, None);
+    };
+    let (body, cause) = answer(error, response.request().path(), request_id);
+    let headers = response.headers().clone();
+    let mut response = response.into_response(body);
+    for (name, value) in headers {
+        if !response.headers().contains_key(&name) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    (response, cause)
+}
+
+/// Answers an error: one of ours, or one of the framework's.
+fn answer(error: &Error, path: &str, request_id: &str) -> (HttpResponse<BoxBody>, Option<String>) {
+    let foreign;
+    let problem = match error.as_error::<Problem>() {
+        Some(problem) => problem,
+        None => {
+            foreign = translate(error);
+            &foreign
+        }
+    };
+    (problem.to_response(path, request_id), problem.cause_text())
+}
+
+fn translate(error: &Error) -> Problem {
+    let detail = error.to_string();
+    match error.as_response_error().status_code() {
+        StatusCode::NOT_FOUND => Problem::not_found(),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemCode::BodyTooLarge, detail),
+        StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemCode::RequestTimeout, detail),
+        status if status.is_client_error() => Problem::new(ProblemCode::MalformedRequest, detail),
+        _ => Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(detail),
+    }
+}
+
+fn record(
+    response: &ServiceResponse<BoxBody>,
+    context: &RequestContext,
+    took: Duration,
+    cause: Option<&str>,
+) {
+    let method = response.request().method().as_str();
+    let route = response.request().match_pattern();
+    // Paths that are nobody's route are not named: callers choose them, and they would fill the logs' index.
+    let route = route.as_deref().unwrap_or("none");
+    let status = response.status().as_u16();
+    let duration_ms = took.as_secs_f64() * 1_000.0;
+    let bytes = match response.response().body().size() {
+        BodySize::Sized(bytes) => bytes,
+        BodySize::None | BodySize::Stream => 0,
+    };
+    let account = tracing::field::display(context.account);
+    match cause {
+        Some(error) => tracing::error!(
+            method,
+            route,
+            status,
+            duration_ms,
+            bytes,
+            account,
+            error,
+            "request failed"
+        ),
+        None if status >= 500 => tracing::error!(
+            method,
+            route,
+            status,
+            duration_ms,
+            bytes,
+            account,
+            "request failed"
+        ),
+        None => tracing::info!(method, route, status, duration_ms, bytes, account, "request"),
+    }
+}

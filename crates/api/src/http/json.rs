@@ -1,0 +1,102 @@
+//! Reads a request's body as JSON.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{Method, StatusCode, header},
+    web::{self, Bytes},
+};
+use domain::ProblemCode;
+use serde_json::Value;
+
+use super::problem::Problem;
+
+/// The longest body that is read, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A body in JSON, as it came and as it was understood.
+#[derive(Debug)]
+pub struct JsonBody {
+    /// As it was understood.
+    pub value: Value,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl FromRequest for JsonBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = check_media_type(request);
+        let limit = request
+            .app_data::<web::Data<BodyLimit>>()
+            .map_or(usize::MAX, |limit| limit.0);
+        let bytes = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            media_type?;
+            let bytes = bytes.await.map_err(|error| unreadable(&error, limit))?;
+            let value = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+            Ok(Self { value, bytes })
+        })
+    }
+}
+
+fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let (accepted, answer_header): (&[&str], _) = if request.method() == Method::PATCH {
+        (
+            &[MERGE_PATCH, JSON],
+            header::HeaderName::from_static("accept-patch"),
+        )
+    } else {
+        (&[JSON], header::ACCEPT)
+    };
+    let given = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let mut parts = given.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or("").to_ascii_lowercase();
+    let utf8 = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        });
+    if accepted.contains(&essence.as_str()) && utf8 {
+        return Ok(());
+    }
+    let given = if given.is_empty() {
+        "The header `Content-Type` is missing".to_owned()
+    } else {
+        format!("`{given}` is not read here")
+    };
+    let accepted = accepted.join(", ");
+    let detail = format!("{given}; send {accepted} in UTF-8.");
+    Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).with_header(answer_header, accepted))
+}
+
+fn unreadable(error: &actix_web::Error, limit: usize) -> Problem {
+    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+        Problem::new(
+            ProblemCode::BodyTooLarge,
+            format!("The body is longer than {limit} bytes."),
+        )
+    } else {
+        Problem::new(
+            ProblemCode::MalformedRequest,
+            "The body ended before it was complete.",
+        )
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let detail = format!("The body is not JSON: {error}.");
+    Problem::new(ProblemCode::MalformedJson, detail)
+}

@@ -1,0 +1,83 @@
+//! HTTP: handlers extract, call a use case and render. The routes, the documentation and the 405s come from one list.
+
+mod conditional;
+mod context;
+mod documentation;
+pub mod edge;
+mod fallback;
+pub mod health;
+pub mod json;
+mod pages;
+pub mod problem;
+mod products;
+mod query;
+
+use actix_web::{
+    App, Error,
+    dev::{ServiceFactory, ServiceRequest},
+    middleware::from_fn,
+    web,
+};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
+
+use self::{edge::RequestTimeout, json::BodyLimit};
+use crate::products::Catalogue;
+use runtime::health::Health;
+
+/// What the handlers of one server share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The use cases' parts.
+    pub catalogue: web::Data<Catalogue>,
+    /// How the parts are.
+    pub health: web::Data<Health>,
+    /// How long a request may take.
+    pub timeout: RequestTimeout,
+    /// How long a body may be.
+    pub body_limit: BodyLimit,
+}
+
+/// The whole application, to be made once by each of the server's threads.
+pub fn application(
+    shared: Shared,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<actix_web::body::BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, document) = App::new()
+        .into_utoipa_app()
+        .openapi(documentation::description())
+        .configure(configure)
+        .split_for_parts();
+    app.app_data(shared.catalogue)
+        .app_data(shared.health)
+        .app_data(web::Data::new(shared.timeout))
+        .app_data(web::Data::new(shared.body_limit))
+        .app_data(web::PayloadConfig::new(shared.body_limit.0))
+        .configure(|config| pages::configure(config, &document))
+        .configure(|config| fallback::configure(config, &document))
+        .default_service(web::to(fallback::not_found))
+        .wrap(from_fn(edge::edge))
+}
+
+/// The description of the API, made from the same list as its routes.
+pub fn document() -> OpenApi {
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(documentation::description())
+        .configure(configure)
+        .split_for_parts();
+    document
+}
+
+fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .configure(health::configure)
+        .service(scope("/api/v1").configure(products::configure));
+}

@@ -1,0 +1,51 @@
+//! `DELETE /products/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, delete};
+
+use super::{Catalogue, ProductPath};
+use crate::{
+    http::{
+        conditional::if_match,
+        context::RequestContext,
+        problem::{Problem, ProblemBody},
+        query,
+    },
+    products::delete::delete_product,
+};
+
+/// Delete a product.
+///
+/// It is gone when this is answered; the stored objects of its pictures follow soon after.
+#[utoipa::path(
+    tag = "Products",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The product"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
+    ),
+    responses(
+        (status = 204, description = "Gone"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[delete("/products/{id}")]
+pub(super) async fn delete(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+    path: ProductPath,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let expected = if_match(&request)?;
+    delete_product(
+        &catalogue,
+        context.account,
+        path.0,
+        expected.as_deref(),
+        &context.cause(),
+    )
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

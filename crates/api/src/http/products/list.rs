@@ -1,0 +1,56 @@
+//! `GET /products`.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, route};
+
+use super::{CACHE_CONTROL, Catalogue, list_query};
+use crate::{
+    http::{
+        context::RequestContext,
+        problem::{Problem, ProblemBody},
+    },
+    products::{PageBody, list::list_products},
+};
+
+/// List products.
+///
+/// Filters narrow the list together. Follow `next_cursor`, or the header `Link`, from page to page: each costs the same,
+/// and no product is skipped or repeated while others are written.
+#[utoipa::path(
+    method(get, head),
+    path = "/products",
+    tag = "Products",
+    params(list_query::ListParameters),
+    responses(
+        (status = 200, body = PageBody, description = "One page", headers(("Link" = String, description = "The next page, as `rel=\"next\"`"))),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "A parameter or the cursor is not valid"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[route("/products", method = "GET", method = "HEAD")]
+pub(super) async fn list(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    let page_request = list_query::read(request.query_string(), catalogue.currency)?;
+    let page = list_products(&catalogue, context.account, &page_request).await?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(CACHE_CONTROL)
+        .content_type("application/json");
+    if let Some(cursor) = &page.next_cursor {
+        response.insert_header((header::LINK, next_link(&request, cursor)));
+    }
+    Ok(response.body(page.body))
+}
+
+/// The same query with the next cursor (RFC 8288).
+fn next_link(request: &HttpRequest, cursor: &str) -> String {
+    let pairs =
+        url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .append_pair("cursor", cursor)
+        .finish();
+    format!("<{}?{query}>; rel=\"next\"", request.path())
+}

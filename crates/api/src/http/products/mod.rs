@@ -1,0 +1,44 @@
+//! `/api/v1/products`.
+
+mod create;
+mod delete;
+mod list;
+mod list_query;
+mod read;
+mod update;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use domain::ProductId;
+use std::future::{Ready, ready};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::problem::Problem;
+
+/// The addresses of products.
+pub(super) fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create::create)
+        .service(list::list)
+        .service(read::read)
+        .service(update::update)
+        .service(delete::delete);
+}
+
+/// Products belong to an account, so only the caller's own cache may keep them, and must ask again each time.
+const CACHE_CONTROL: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
+
+/// The product that a path names. What is no identifier names nothing.
+struct ProductPath(ProductId);
+
+impl FromRequest for ProductPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().get("id").and_then(|text| text.parse().ok());
+        ready(id.map(Self).ok_or_else(Problem::not_found))
+    }
+}
+
+/// The use cases' parts, as handlers receive them.
+type Catalogue = web::Data<crate::products::Catalogue>;

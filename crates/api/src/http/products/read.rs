@@ -1,0 +1,55 @@
+//! `GET /products/{id}` and `HEAD`.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, route};
+
+use super::{CACHE_CONTROL, Catalogue, ProductPath};
+use crate::{
+    http::{
+        conditional::{etag, is_not_modified},
+        context::RequestContext,
+        problem::{Problem, ProblemBody},
+        query,
+    },
+    products::{ProductBody, read::read_product},
+};
+
+/// Read a product.
+#[utoipa::path(
+    method(get, head),
+    path = "/products/{id}",
+    tag = "Products",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The product"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that you have"),
+    ),
+    responses(
+        (status = 200, body = ProductBody, description = "The product", headers(("ETag" = String, description = "The version, in quotes"))),
+        (status = 304, description = "You have the current version"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[route("/products/{id}", method = "GET", method = "HEAD")]
+pub(super) async fn read(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+    path: ProductPath,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let product = read_product(&catalogue, context.account, path.0).await?;
+    let tag = (header::ETAG, etag(product.version));
+    if is_not_modified(&request, product.version)? {
+        return Ok(HttpResponse::NotModified()
+            .insert_header(tag)
+            .insert_header(CACHE_CONTROL)
+            .finish());
+    }
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(tag)
+        .insert_header(CACHE_CONTROL)
+        .content_type("application/json");
+    Ok(response.body(product.body))
+}

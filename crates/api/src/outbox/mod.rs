@@ -1,0 +1,5 @@
+//! From the outbox to the broker.
+
+mod relay;
+
+pub use relay::{Relay, RelayConfig};

@@ -1,0 +1,38 @@
+//! Deleting a product.
+
+use domain::{AccountId, ProductId};
+use storage_postgres::{Cause, Deleted, product_delete};
+
+use super::{Catalogue, ProductError};
+
+/// Deletes a product that is at one of the `expected` versions, where any are named, and asks for the objects of
+/// its pictures to be purged, in one transaction.
+///
+/// # Errors
+/// `NotFound`, `VersionMismatch` or `Storage`.
+pub async fn delete_product(
+    catalogue: &Catalogue,
+    account: AccountId,
+    id: ProductId,
+    expected: Option<&[i64]>,
+    cause: &Cause,
+) -> Result<(), ProductError> {
+    match product_delete(
+        &catalogue.database,
+        account,
+        id,
+        expected.and_then(|v| v.first().copied()),
+        cause,
+    )
+    .await?
+    {
+        Deleted::Done => {
+            // A reader may still hold the last version; the one after it never comes.
+            catalogue.invalidate(account, id, i64::MAX >> 12).await;
+            tracing::info!(product_id = %id, "product deleted");
+            Ok(())
+        }
+        Deleted::NotFound => Err(ProductError::NotFound),
+        Deleted::VersionMismatch { current } => Err(ProductError::VersionMismatch { current }),
+    }
+}

@@ -1,0 +1,16 @@
+//! What can be done with products. Use cases decide; HTTP renders their answers and storage speaks SQL.
+
+pub mod body;
+pub mod catalogue;
+pub mod create;
+pub mod delete;
+pub mod draft;
+pub mod error;
+mod fields;
+pub mod list;
+pub mod read;
+pub mod update;
+
+pub use body::{ImageBody, PageBody, ProductBody};
+pub use catalogue::Catalogue;
+pub use error::ProductError;

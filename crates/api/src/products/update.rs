@@ -1,0 +1,42 @@
+//! Changing a product.
+
+use domain::{AccountId, ProductId};
+use serde_json::Value;
+use storage_postgres::{Updated, product_update};
+
+use super::{Catalogue, ProductError, catalogue::Rendered, draft};
+
+/// Applies a merge patch to a product that is at one of the `expected` versions, where any are named.
+///
+/// A patch that changes nothing leaves the version as it is.
+///
+/// # Errors
+/// `NotFound`, `VersionMismatch`, `Invalid`, `DuplicateSku` or `Storage`.
+pub async fn update_product(
+    catalogue: &Catalogue,
+    account: AccountId,
+    id: ProductId,
+    expected: Option<&[i64]>,
+    patch: &Value,
+) -> Result<Rendered, ProductError> {
+    let change = |product: &domain::Product| draft::read_patched(&product.draft, patch, catalogue.currency);
+    match product_update(
+        &catalogue.database,
+        account,
+        id,
+        expected.and_then(|v| v.first().copied()),
+        change,
+    )
+    .await?
+    {
+        Updated::Changed(product) => {
+            catalogue.invalidate(account, id, product.version).await;
+            tracing::info!(product_id = %id, version = product.version, "product changed");
+            Ok(catalogue.render(&product))
+        }
+        Updated::Unchanged(product) => Ok(catalogue.render(&product)),
+        Updated::NotFound => Err(ProductError::NotFound),
+        Updated::VersionMismatch { current } => Err(ProductError::VersionMismatch { current }),
+        Updated::Refused(faults) => Err(ProductError::Invalid(faults)),
+    }
+}

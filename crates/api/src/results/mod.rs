@@ -1,0 +1,6 @@
+//! From the workers' answers to the product.
+
+mod apply;
+mod consumer;
+
+pub use consumer::ResultsHandler;

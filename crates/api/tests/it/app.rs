@@ -1,0 +1,147 @@
+//! A server of its own for each test.
+
+use std::time::Duration;
+
+use api::application::Application;
+use reqwest::{Method, header::HeaderMap};
+use runtime::{
+    Settings, Shutdown,
+    settings::{LoadOptions, Program},
+};
+use serde_json::{Value, json};
+use testkit::{TestBroker, TestDatabase, TestRedis};
+use tokio::task::JoinHandle;
+
+/// A running api.
+pub(crate) struct TestApp {
+    pub(crate) database: TestDatabase,
+    pub(crate) broker: TestBroker,
+    pub(crate) redis: TestRedis,
+    base: String,
+    client: reqwest::Client,
+    shutdown: Shutdown,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    /// Null where the body is no JSON.
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The value of a header, empty where it is absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The id of the product in the body.
+    pub(crate) fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap()
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts with settings of its own, such as `("PMS__CACHE__ENABLED", "false")`.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::create().await;
+        let broker = TestBroker::create().await;
+        let redis = TestRedis::create().await;
+        let environment = [database.settings(), broker.settings(), redis.settings()].concat();
+        let fixed = [("PMS__SERVER__PORT", "0"), ("PMS__AWS__PUBLIC_BASE_URL", "https://pictures.example.com")];
+        let options = LoadOptions::bare(Program::Api, std::env::temp_dir().join("no-such-folder"))
+            .with_environment(environment)
+            .with_environment(fixed)
+            .with_environment(settings.iter().copied());
+        let shutdown = Shutdown::new(Duration::from_secs(10));
+        let application = Application::build(&Settings::load(&options).unwrap(), shutdown.clone()).await.unwrap();
+        let base = format!("http://{}", application.address());
+        let running = tokio::spawn(application.run_until_stopped());
+        let client = testkit::http_client();
+        Self { database, broker, redis, base, client, shutdown, running }
+    }
+
+    /// Stops the api, as SIGTERM does, and keeps its parts.
+    pub(crate) async fn stop(&mut self) {
+        self.shutdown.begin();
+        (&mut self.running).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Vec::new()).await
+    }
+
+    pub(crate) async fn post(&self, body: Value) -> Answer {
+        self.post_with(&[], body).await
+    }
+
+    pub(crate) async fn post_with(&self, headers: &[(&str, &str)], body: Value) -> Answer {
+        let headers = [headers, &[("content-type", "application/json")]].concat();
+        self.send(Method::POST, "/api/v1/products", &headers, body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn patch(&self, id: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let headers = [headers, &[("content-type", "application/merge-patch+json")]].concat();
+        self.send(Method::PATCH, &format!("/api/v1/products/{id}"), &headers, body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn delete(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::DELETE, &format!("/api/v1/products/{id}"), headers, Vec::new()).await
+    }
+
+    pub(crate) async fn product(&self, id: &str) -> Answer {
+        self.get(&format!("/api/v1/products/{id}")).await
+    }
+
+    /// A product with a number of pictures, which nobody will fetch; its body.
+    pub(crate) async fn create(&self, name: &str, images: usize) -> Answer {
+        let images: Vec<_> = (0..images).map(|index| json!({"source_url": format!("https://example.com/{index}.jpg")})).collect();
+        let answer = self.post(json!({"name": name, "price": {"amount": "5.00"}, "images": images})).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer
+    }
+
+    /// How many jobs wait for a worker.
+    pub(crate) async fn jobs(&self) -> u32 {
+        self.broker.depth(&self.broker.names().queue(messages::Work::Jobs)).await
+    }
+}
+
+/// A body with everything that differs from run to run replaced by what it is.
+pub(crate) fn redacted(body: &Value) -> Value {
+    match body {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| {
+                let value = match name.as_str() {
+                    "id" | "request_id" => json!(format!("[{name}]")),
+                    "created_at" | "updated_at" => json!("[time]"),
+                    _ => redacted(value),
+                };
+                (name.clone(), value)
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(redacted).collect(),
+        other => other.clone(),
+    }
+}

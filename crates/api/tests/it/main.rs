@@ -1,0 +1,13 @@
+//! The api as its callers see it: a real server, on a database, key prefix and queue prefix of its own.
+
+mod app;
+mod create;
+mod delete;
+mod documentation;
+mod health;
+mod list;
+mod outbox;
+mod problems;
+mod read;
+mod results;
+mod update;
