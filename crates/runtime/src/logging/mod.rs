@@ -5,7 +5,9 @@ mod json;
 use std::env;
 use std::io::{self, IsTerminal};
 
-use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -48,7 +50,14 @@ where
     } else {
         fmt::layer().with_writer(writer).with_ansi(colours).boxed()
     };
-    Ok(tracing_subscriber::registry().with(lines.with_filter(filter(settings, rust_log)?)))
+    // A warning within a request must carry its id even where `info`, the level of the span, is not logged.
+    let spans = filter_fn(is_context).with_max_level_hint(LevelFilter::INFO);
+    let filter = filter(settings, rust_log)?.or(spans);
+    Ok(tracing_subscriber::registry().with(lines.with_filter(filter)))
+}
+
+fn is_context(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && *metadata.level() <= Level::INFO
 }
 
 fn filter(settings: &Logging, rust_log: Option<&str>) -> Result<EnvFilter, StartError> {

@@ -33,7 +33,7 @@ fn openness_is_deliberate(settings: &Settings, ledger: &mut Ledger) {
 fn ports_differ(settings: &Settings, ledger: &mut Ledger) {
     let server = &settings.server;
     let holds = server.port == 0 || server.port != server.admin_port;
-    let complaint = Complaint::new("is server.port as well", "give each a port of its own");
+    let complaint = Complaint::new("is server.port as well", "set server.admin_port to another one");
     ledger.require(holds, &["server.admin_port", "server.port"], &complaint);
 }
 

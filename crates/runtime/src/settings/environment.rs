@@ -89,6 +89,7 @@ fn cure(name: &str, schema: &Schema) -> String {
         return format!("give the whole map, as in {}='{{name: value}}'", variable_of(map));
     }
     let known: Vec<String> = schema.settings().map(variable_of).collect();
-    suggest::did_you_mean(name, known.iter().map(String::as_str))
+    // A name in lower case is misspelt too.
+    suggest::did_you_mean(&name.to_uppercase(), known.iter().map(String::as_str))
         .unwrap_or_else(|| "unset it; config/default.yaml lists every setting".to_owned())
 }

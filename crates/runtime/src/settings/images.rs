@@ -147,10 +147,9 @@ fn network(text: &str) -> Result<IpNet, Complaint> {
 
 fn colour(text: &str) -> Result<Colour, Complaint> {
     let wrong = || Complaint::new("is not a colour", "give one such as \"#ffffff\", in quotes");
-    let digits = text
-        .strip_prefix('#')
-        .filter(|digits| digits.len() == 6 && digits.is_ascii())
-        .ok_or_else(wrong)?;
+    let is_hexadecimal =
+        |digits: &&str| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let digits = text.strip_prefix('#').filter(is_hexadecimal).ok_or_else(wrong)?;
     let part = |range: std::ops::Range<usize>| {
         digits
             .get(range)

@@ -41,7 +41,7 @@ impl Ledger {
         let faulty = |setting: &&str| {
             self.faults
                 .iter()
-                .any(|fault| fault.setting().starts_with(*setting))
+                .any(|fault| is_within(fault.setting(), setting))
         };
         let Some(setting) = settings.first() else { return };
         if holds || settings.iter().any(faulty) {
@@ -64,12 +64,12 @@ impl Ledger {
         match self.find(setting) {
             Some(value) if !matches!(value, Value::Empty(..)) => {
                 format!(
-                    "{setting}, {} (from {})",
+                    "{setting} {} (from {})",
                     show(&value),
                     self.source_of_value(&value)
                 )
             }
-            _ => format!("{setting}, which is not set"),
+            _ => format!("{setting}, which is not set,"),
         }
     }
 
@@ -99,14 +99,25 @@ impl Ledger {
     }
 }
 
+/// Whether `name` is the setting or a part of it, such as an entry of its list.
+fn is_within(name: &str, setting: &str) -> bool {
+    name.strip_prefix(setting)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// A value as a message shows it: on one line, and not too long.
 pub(super) fn show(value: &Value) -> String {
     const LONGEST: usize = 80;
     let shown = match value {
         Value::String(_, text) => format!("{text:?}"),
         Value::Array(_, items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
-        Value::Empty(..) => "nothing".to_owned(),
-        _ => "a map".to_owned(),
+        Value::Dict(_, entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", show(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        _ => "nothing".to_owned(),
     };
     if shown.chars().count() <= LONGEST {
         return shown;

@@ -79,3 +79,37 @@ fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
         sources: ledger.sources(schema),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Program;
+    use super::super::environment::variable_of;
+    use super::super::schema::Shape;
+    use super::*;
+
+    /// What no setting of the shape takes, but for passwords, which may hold anything.
+    fn nonsense(shape: Shape) -> &'static str {
+        match shape {
+            Shape::List => "[[]]",
+            Shape::Map => "{module: []}",
+            _ => "\n",
+        }
+    }
+
+    #[test]
+    fn every_setting_of_the_defaults_is_read() {
+        let schema = Schema::of_defaults(&defaults().unwrap());
+        let settings: Vec<&str> = schema.settings().collect();
+        assert!(settings.len() > 50);
+        for setting in settings {
+            let value = nonsense(schema.shape(setting).unwrap());
+            let options =
+                LoadOptions::bare(Program::Api, "/nowhere").with_environment([(variable_of(setting), value)]);
+            let is_secret = setting.ends_with("password") || setting == "aws.secret_access_key";
+            match load(&options) {
+                Ok(_) => assert!(is_secret, "{setting} is not read"),
+                Err(error) => assert!(error.to_string().contains(setting), "{error}"),
+            }
+        }
+    }
+}

@@ -17,6 +17,8 @@ pub(super) enum Shape {
     Section,
     /// One value.
     Value,
+    /// One value, or none.
+    Optional,
     /// A list of values.
     List,
     /// A map whose keys are the user's own.
@@ -45,8 +47,8 @@ impl Schema {
             .map(|(name, _)| name.as_str())
     }
 
-    /// Keeps what is a setting and looks like one, and reports the rest. A null is left out, so that the layer
-    /// below shows through.
+    /// Keeps what is a setting and looks like one, and reports the rest. Where a null is allowed, it is left
+    /// out, so that the layer below shows through.
     pub(super) fn sift(&self, values: Dict, source: &Source, faults: &mut Vec<Fault>) -> Dict {
         self.sift_section("", values, source, faults)
     }
@@ -64,7 +66,7 @@ impl Schema {
                     source,
                     &self.cure_for_unknown(section, &setting),
                 )),
-                (_, Value::Empty(..)) => {}
+                (Some(Shape::Section | Shape::Optional), Value::Empty(..)) => {}
                 (Some(Shape::Section), Value::Dict(_, inner)) => {
                     kept.insert(
                         key,
@@ -73,9 +75,14 @@ impl Schema {
                 }
                 (Some(Shape::Map), value @ Value::Dict(..))
                 | (Some(Shape::List), value @ Value::Array(..))
-                | (Some(Shape::Value), value @ Value::String(..)) => {
+                | (Some(Shape::Value | Shape::Optional), value @ Value::String(..)) => {
                     kept.insert(key, value);
                 }
+                // Often the trace of a value that YAML took for a comment.
+                (Some(Shape::Value | Shape::List | Shape::Map), Value::Empty(..)) => faults.push(wrong(
+                    "is empty",
+                    "give one, in quotes if it begins with #, or leave the setting out".to_owned(),
+                )),
                 (Some(Shape::Section), _) => faults.push(wrong(
                     "is not a section",
                     format!("give its settings below it: {}", self.names_in(&setting)),
@@ -86,7 +93,7 @@ impl Schema {
                 (Some(Shape::List), _) => {
                     faults.push(wrong("is not a list", "write it as [one, another]".to_owned()));
                 }
-                (Some(Shape::Value), _) => {
+                (Some(Shape::Value | Shape::Optional), _) => {
                     faults.push(wrong("is a list or a map", "give a single value".to_owned()));
                 }
             }
@@ -132,6 +139,7 @@ fn collect(section: &str, values: &Dict, shapes: &mut BTreeMap<String, Shape>) {
                 Shape::Section
             }
             Value::Array(..) => Shape::List,
+            Value::Empty(..) => Shape::Optional,
             _ => Shape::Value,
         };
         shapes.insert(name, shape);

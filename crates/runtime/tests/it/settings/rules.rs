@@ -1,0 +1,79 @@
+//! Rules between settings.
+
+use insta::assert_snapshot;
+use runtime::settings::{AuthMode, Fault, Program};
+
+use super::Place;
+
+#[test]
+fn an_open_server_must_be_meant() {
+    let place = || Place::with_file("server: {host: 0.0.0.0}");
+    assert_snapshot!(place().error(), @r#"auth.mode is not set, and server.host "0.0.0.0" (from ./config.yaml) can be reached from other machines; set auth.mode (PMS__AUTH__MODE) to off if everybody who can reach it may read and change everything, else set server.host to 127.0.0.1"#);
+    assert_eq!(
+        place()
+            .with_variable("PMS__AUTH__MODE", "off")
+            .settings()
+            .auth
+            .mode,
+        AuthMode::Off
+    );
+}
+
+#[test]
+fn a_loopback_server_is_open_without_saying_so() {
+    for host in ["127.0.0.1", "127.1.2.3", "localhost", "::1"] {
+        let settings = Place::empty().with_variable("PMS__SERVER__HOST", host).settings();
+        assert_eq!(settings.auth.mode, AuthMode::Off, "{host}");
+    }
+}
+
+#[test]
+fn a_worker_listens_to_nobody_and_need_not_say_who_may_call() {
+    let place = Place::with_file("server: {host: 0.0.0.0, port: 9090}");
+    assert!(place.for_program(Program::ImageWorker).load().is_ok());
+}
+
+#[test]
+fn keys_are_not_offered_yet() {
+    assert_snapshot!(Place::with_file("auth: {mode: keys}").error(), @r#"auth.mode: "keys" (from ./config.yaml) is not offered in this version; the only mode is off: every call then acts as the account `default`"#);
+}
+
+#[test]
+fn what_contradicts_another_setting_is_told_with_both() {
+    assert_snapshot!(Place::with_file("server: {port: 9090}").error(), @r#"server.admin_port: "9090" (from the built-in default) is server.port as well; set server.admin_port to another one"#);
+    assert_snapshot!(Place::with_file("images: {connect_timeout: 30s, total_timeout: 20s}").error(), @r#"images.connect_timeout: "30s" (from ./config.yaml) is longer than images.total_timeout "20s" (from ./config.yaml); shorten images.connect_timeout, or lengthen images.total_timeout"#);
+    assert_snapshot!(Place::with_file("images: {stuck_after: 1m}").error(), @r#"images.stuck_after: "1m" (from ./config.yaml) is no longer than one attempt may take, 1m 30s; give more than images.total_timeout and images.render_timeout together"#);
+    assert_snapshot!(Place::with_file("cache: {not_found_ttl: 10m}").error(), @r#"cache.not_found_ttl: "10m" (from ./config.yaml) is longer than cache.ttl "5m" (from the built-in default); shorten cache.not_found_ttl, or lengthen cache.ttl"#);
+    assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1m, 1m]}").error(), @r#"rabbitmq.retry_delays: ["1m", "1m"] (from ./config.yaml) does not grow; give each delay longer than the one before"#);
+    assert_snapshot!(Place::with_file("images: {formats: {jpeg: {enabled: false}, webp: {enabled: false}}}").error(), @r#"images.formats.jpeg.enabled: "false" (from ./config.yaml) leaves no format to make; set it or images.formats.webp.enabled to true"#);
+    let twice = "images: {variants: [{name: a, longest_edge: 1}, {name: a, longest_edge: 2}]}";
+    assert_snapshot!(Place::with_file(twice).error(), @r#"images.variants: [{longest_edge: "1", name: "a"}, {longest_edge: "2", name: "a"}] (from ./config.yaml) has two variants of one name; give each a name of its own"#);
+    assert_snapshot!(Place::empty().with_variable("PMS__AWS__ACCESS_KEY_ID", "AKIA").error(), @"aws.secret_access_key is not set, but aws.access_key_id is; set both, or neither so that AWS's usual ways of finding credentials hold");
+    assert_snapshot!(Place::empty().with_variable("PMS__AWS__SECRET_ACCESS_KEY", "key").error(), @"aws.access_key_id is not set, but aws.secret_access_key is; set both, or neither so that AWS's usual ways of finding credentials hold");
+}
+
+#[test]
+fn a_rule_is_silent_about_a_setting_that_is_wrong_by_itself() {
+    let error = Place::with_file("images: {connect_timeout: 50s, total_timeout: never}")
+        .load()
+        .unwrap_err();
+    assert_eq!(error.faults().len(), 1, "{error}");
+}
+
+#[test]
+fn a_fault_in_one_setting_hides_no_rule_about_another_with_a_similar_name() {
+    let error = Place::with_file("cache: {ttl_jitter: some, not_found_ttl: 10m}")
+        .load()
+        .unwrap_err();
+    let settings: Vec<&str> = error.faults().iter().map(Fault::setting).collect();
+    assert_eq!(settings, ["cache.ttl_jitter", "cache.not_found_ttl"]);
+}
+
+#[test]
+fn two_ports_left_to_chance_do_not_collide() {
+    assert!(
+        Place::with_file("server: {port: 0, admin_port: 0}")
+            .load()
+            .is_ok()
+    );
+}
