@@ -12,8 +12,9 @@ use std::{
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, options::ConfirmSelectOptions};
 use tokio::{
     net::lookup_host,
+    select,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +92,7 @@ impl Live {
     /// Waits until the broker takes messages and a channel is to spare; none is once the connection is cut.
     pub(crate) async fn reserve(&self) -> Option<OwnedSemaphorePermit> {
         let mut blocked = self.blocked.subscribe();
-        tokio::select! {
+        select! {
             () = self.gone() => return None,
             waited = blocked.wait_for(|blocked| !blocked) => waited.ok().map(drop)?,
         }
@@ -145,6 +146,21 @@ impl Live {
     /// Returns once the connection is out of use.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.is_cancelled()
+    }
+
+    /// Waits for something that the broker does, until the deadline, and no longer than the connection lasts: the
+    /// client does not end every wait when a connection ends.
+    pub(crate) async fn until<T>(&self, deadline: Instant, step: impl Future<Output = T>) -> Option<T> {
+        select! {
+            biased;
+            value = step => Some(value),
+            () = self.gone() => None,
+            () = sleep_until(deadline) => None,
+        }
     }
 
     /// Says goodbye and ends.

@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, StreamExt};
 use lapin::{
     Channel,
-    message::Delivery as Delivered,
-    options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
 use messages::{Envelope, Message};
@@ -14,7 +13,7 @@ use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::timeout,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -23,8 +22,9 @@ use crate::{
     Broker,
     connection::Live,
     error::{PublishError, chain, short},
+    receipt::Receipt,
     retry::{GiveUp, Ladder},
-    settle::Desk,
+    settle::{Delivered, Desk},
 };
 
 /// The longest that opening or cancelling a consumer may take.
@@ -92,10 +92,11 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
         M::WORK,
         &broker.config.retry_delays,
     );
-    let desk = Desk::new(handler, ladder, broker.config.confirm_timeout, stop.clone());
+    let desk = Desk::new(handler, ladder, stop.clone());
     let mut counter = Counter {
         queue: names.queue(M::WORK),
         prefetch,
+        patience: broker.config.confirm_timeout,
         desk: Arc::new(desk),
         permits: Arc::new(Semaphore::new(prefetch.into())),
         running: JoinSet::new(),
@@ -120,6 +121,8 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
 struct Counter<M, H> {
     queue: String,
     prefetch: u16,
+    /// How long settling a message may take.
+    patience: Duration,
     desk: Arc<Desk<M, H>>,
     /// Counts the running handlers, over all connections.
     permits: Arc<Semaphore>,
@@ -153,18 +156,18 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                 .map_err(said)?;
             Ok((channel, deliveries))
         };
-        timeout(CONSUMER_TIMEOUT, opening)
+        live.until(Instant::now() + CONSUMER_TIMEOUT, opening)
             .await
-            .unwrap_or_else(|_| Err("consuming could not begin in time".to_owned()))
+            .unwrap_or_else(|| Err("consuming could not begin in time".to_owned()))
     }
 
     /// Hands out messages until told to stop, or until the connection is lost.
-    async fn serve(&mut self, live: &Live, channel: &Channel, mut deliveries: lapin::Consumer) {
+    async fn serve(&mut self, live: &Arc<Live>, channel: &Channel, mut deliveries: lapin::Consumer) {
         let stop = self.stop.clone();
         loop {
             let next = select! {
                 biased;
-                () = stop.cancelled() => return self.end(channel, deliveries).await,
+                () = stop.cancelled() => return self.end(live, channel, deliveries).await,
                 () = live.gone() => return,
                 Some(ended) = self.running.join_next() => {
                     report(ended);
@@ -174,6 +177,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
             };
             match next {
                 Some(Ok(delivered)) => {
+                    let delivered = self.delivered(live, delivered);
                     let permit = select! {
                         biased;
                         () = stop.cancelled() => None,
@@ -182,7 +186,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                     };
                     match permit {
                         Some(permit) => self.hand_out(delivered, permit),
-                        None => put_back(delivered).await,
+                        None => delivered.receipt.put_back().await,
                     }
                 }
                 Some(Err(error)) => live.suspect(format!("consuming ended: {}", chain(&error))),
@@ -203,11 +207,20 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     }
 
     /// Takes no more messages, and returns those that came too late to be begun.
-    async fn end(&self, channel: &Channel, mut deliveries: lapin::Consumer) {
+    async fn end(&self, live: &Arc<Live>, channel: &Channel, mut deliveries: lapin::Consumer) {
         let cancelling = channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
-        let _the_channel_closes_anyway = timeout(CONSUMER_TIMEOUT, cancelling).await;
+        let _the_channel_closes_anyway = live.until(Instant::now() + CONSUMER_TIMEOUT, cancelling).await;
         while let Some(Some(Ok(delivered))) = deliveries.next().now_or_never() {
-            put_back(delivered).await;
+            self.delivered(live, delivered).receipt.put_back().await;
+        }
+    }
+
+    fn delivered(&self, live: &Arc<Live>, delivered: lapin::message::Delivery) -> Delivered {
+        Delivered {
+            receipt: Receipt::new(delivered.acker, Arc::clone(live), self.patience),
+            properties: delivered.properties,
+            body: delivered.data,
+            redelivered: delivered.redelivered,
         }
     }
 
@@ -216,15 +229,6 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
             report(ended);
         }
     }
-}
-
-/// Returns a message at once that nobody has looked at; another consumer takes it.
-async fn put_back(delivered: Delivered) {
-    let options = BasicNackOptions {
-        requeue: true,
-        multiple: false,
-    };
-    let _the_channel_closes_anyway = timeout(CONSUMER_TIMEOUT, delivered.nack(options)).await;
 }
 
 /// Handlers are guarded, so a task that ends badly is a fault of this crate.

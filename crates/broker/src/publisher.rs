@@ -1,12 +1,11 @@
 //! Publishing that is known to have worked.
 
-use std::{sync::Arc, time::Duration};
-
-use futures_util::{FutureExt, future::join_all};
-use lapin::{
-    BasicProperties, Channel, Confirmation, PublisherConfirm, message::BasicReturnMessage,
-    options::BasicPublishOptions, types::ShortString,
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::Duration,
 };
+
 use messages::{Envelope, Message, Names, Work};
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -15,8 +14,9 @@ use tokio::{
 
 use crate::{
     connection::Live,
-    error::{PublishError, TooLong, chain, short},
+    error::{PublishError, TooLong, chain},
     properties::properties_of,
+    sending::{Parcel, Sending},
     supervisor::Link,
 };
 
@@ -39,42 +39,6 @@ pub struct Outgoing {
     pub envelope: Envelope,
     /// The body.
     pub body: Vec<u8>,
-}
-
-/// A message with everything that AMQP wants to know.
-pub(crate) struct Parcel<'a> {
-    exchange: ShortString,
-    routing_key: ShortString,
-    properties: BasicProperties,
-    body: &'a [u8],
-}
-
-impl<'a> Parcel<'a> {
-    pub(crate) fn new(
-        exchange: &str,
-        routing_key: &str,
-        properties: BasicProperties,
-        body: &'a [u8],
-    ) -> Result<Self, TooLong> {
-        Ok(Self {
-            exchange: short(exchange)?,
-            routing_key: short(routing_key)?,
-            properties,
-            body,
-        })
-    }
-
-    fn is(&self, returned: &BasicReturnMessage) -> bool {
-        self.routing_key == returned.routing_key
-            && self.properties.message_id() == returned.properties.message_id()
-    }
-
-    fn unroutable(&self) -> PublishError {
-        PublishError::Unroutable {
-            exchange: self.exchange.to_string(),
-            routing_key: self.routing_key.to_string(),
-        }
-    }
 }
 
 impl Publisher {
@@ -163,15 +127,16 @@ impl Publisher {
     async fn try_send(&self, parcels: &[Parcel<'_>]) -> Result<Vec<Result<(), PublishError>>, PublishError> {
         let (live, _permit) = self.ready().await?;
         let deadline = Instant::now() + self.confirm_timeout;
-        let channel = match timeout_at(deadline, live.take_channel()).await {
-            Ok(Ok(channel)) => channel,
-            Ok(Err(error)) => {
+        let channel = match live.until(deadline, live.take_channel()).await {
+            Some(Ok(channel)) => channel,
+            Some(Err(error)) => {
                 live.suspect(format!("no channel: {}", chain(&error)));
                 return Err(PublishError::Lost(error));
             }
-            Err(_) => return Err(self.overdue(&live)),
+            None => return Err(self.overdue(&live)),
         };
         let sending = Sending {
+            live: &live,
             channel: &channel,
             parcels,
             deadline,
@@ -206,6 +171,9 @@ impl Publisher {
 
     /// A confirm that does not come is the first sign of a peer that has fallen silent, unless the broker has said why.
     fn overdue(&self, live: &Live) -> PublishError {
+        if live.is_gone() {
+            return PublishError::Lost(io::Error::from(ErrorKind::ConnectionAborted).into());
+        }
         if live.is_blocked() {
             return PublishError::Blocked;
         }
@@ -218,89 +186,10 @@ impl Publisher {
         for answer in answers {
             match answer {
                 Err(PublishError::Lost(error)) => {
-                    live.suspect(format!("publishing failed: {}", chain(error)))
+                    live.suspect(format!("publishing failed: {}", chain(error)));
                 }
                 Err(PublishError::Unroutable { .. }) => live.suspect("a queue is missing"),
                 _ => {}
-            }
-        }
-    }
-}
-
-/// Some parcels on a channel that is theirs alone.
-///
-/// That matters twice. The client numbers a message and queues its frames in two steps, so two tasks on one
-/// channel could swap their numbers. And it pins a returned message to whichever confirm comes next: only among
-/// messages that are all known here can the one be found that was meant.
-struct Sending<'a> {
-    channel: &'a Channel,
-    parcels: &'a [Parcel<'a>],
-    deadline: Instant,
-}
-
-impl Sending<'_> {
-    /// One answer for each parcel, none where the time was up.
-    async fn run(&self) -> Vec<Option<Result<(), PublishError>>> {
-        let publishing = join_all(self.parcels.iter().map(|parcel| self.publish(parcel)));
-        let Ok(published) = timeout_at(self.deadline, publishing).await else {
-            return self.parcels.iter().map(|_| None).collect();
-        };
-        let mut returned = Vec::new();
-        let mut answers = Vec::with_capacity(published.len());
-        for published in published {
-            let answer = match published {
-                Ok(confirm) => self.confirmed(confirm, &mut returned).await,
-                Err(error) => Some(Err(PublishError::Lost(error))),
-            };
-            answers.push(answer);
-        }
-        for message in returned {
-            self.blame(&message, &mut answers);
-        }
-        answers
-    }
-
-    async fn publish(&self, parcel: &Parcel<'_>) -> lapin::Result<PublisherConfirm> {
-        let options = BasicPublishOptions {
-            mandatory: true,
-            immediate: false,
-        };
-        self.channel
-            .basic_publish(
-                parcel.exchange.clone(),
-                parcel.routing_key.clone(),
-                options,
-                parcel.body,
-                parcel.properties.clone(),
-            )
-            .await
-    }
-
-    /// After the deadline this still looks at what has come, since a returned message may be pinned to it.
-    async fn confirmed(
-        &self,
-        mut confirm: PublisherConfirm,
-        returned: &mut Vec<BasicReturnMessage>,
-    ) -> Option<Result<(), PublishError>> {
-        let confirmation = match timeout_at(self.deadline, &mut confirm).await {
-            Ok(confirmation) => confirmation,
-            Err(_) => (&mut confirm).now_or_never()?,
-        };
-        let answer = match &confirmation {
-            Ok(Confirmation::Ack(_)) => Ok(()),
-            Ok(Confirmation::Nack(_) | Confirmation::NotRequested) => Err(PublishError::Refused),
-            Err(error) => Err(PublishError::Lost(error.clone())),
-        };
-        returned.extend(confirmation.ok().and_then(Confirmation::take_message));
-        Some(answer)
-    }
-
-    /// A returned message reached no queue, though it is confirmed like the others.
-    fn blame(&self, message: &BasicReturnMessage, answers: &mut [Option<Result<(), PublishError>>]) {
-        let is_known = self.parcels.iter().any(|parcel| parcel.is(message));
-        for (parcel, answer) in self.parcels.iter().zip(answers) {
-            if parcel.is(message) || !is_known {
-                *answer = Some(Err(parcel.unroutable()));
             }
         }
     }

@@ -8,7 +8,8 @@ use messages::{Names, Work};
 use crate::{
     error::{PublishError, TooLong},
     properties::{Letter, properties_of},
-    publisher::{Parcel, Publisher},
+    publisher::Publisher,
+    sending::Parcel,
 };
 
 /// On a dead letter: why it is one.

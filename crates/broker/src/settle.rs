@@ -4,13 +4,9 @@ use std::{any::Any, marker::PhantomData, panic::AssertUnwindSafe, time::Duration
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
-use lapin::{
-    Acker,
-    message::Delivery as Delivered,
-    options::{BasicAckOptions, BasicRejectOptions},
-};
+use lapin::BasicProperties;
 use messages::Message;
-use tokio::{select, time::sleep, time::timeout};
+use tokio::{select, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info_span, warn};
 
@@ -18,43 +14,49 @@ use crate::{
     consumer::{Delivery, Handler, Outcome},
     error::{PublishError, chain},
     properties::Letter,
+    receipt::Receipt,
     retry::{GiveUp, Ladder},
 };
 
 /// A message that was delivered this often without being settled is not worked on again.
 const DELIVERIES_LIMIT: u64 = 3;
 
+/// A message as the broker hands it over.
+pub(crate) struct Delivered {
+    pub(crate) properties: BasicProperties,
+    pub(crate) body: Vec<u8>,
+    pub(crate) redelivered: bool,
+    pub(crate) receipt: Receipt,
+}
+
 /// Takes a message, has it handled, and settles it.
 pub(crate) struct Desk<M, H> {
     handler: H,
     ladder: Ladder,
-    ack_timeout: Duration,
     stop: CancellationToken,
     family: PhantomData<fn() -> M>,
 }
 
 impl<M: Message, H: Handler<M>> Desk<M, H> {
-    pub(crate) fn new(handler: H, ladder: Ladder, ack_timeout: Duration, stop: CancellationToken) -> Self {
+    pub(crate) fn new(handler: H, ladder: Ladder, stop: CancellationToken) -> Self {
         Self {
             handler,
             ladder,
-            ack_timeout,
             stop,
             family: PhantomData,
         }
     }
 
     pub(crate) async fn handle(&self, delivered: Delivered) {
-        let redelivered = delivered.redelivered;
-        let acker = delivered.acker;
-        let letter = match Letter::read(&delivered.properties, delivered.data) {
+        let receipt = &delivered.receipt;
+        let letter = match Letter::read(&delivered.properties, delivered.body) {
             Ok(letter) => letter,
             Err(fault) => {
                 warn!(
                     fault = chain(&fault),
                     "a message without proper properties goes to the dead letters"
                 );
-                return self.reject(&acker).await;
+                return receipt.reject().await;
             }
         };
         let envelope = &letter.envelope;
@@ -65,12 +67,12 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             request_id = envelope.request_id.as_deref(),
             attempt = envelope.attempt,
         );
-        self.handle_letter(&letter, redelivered, &acker)
+        self.handle_letter(&letter, delivered.redelivered, receipt)
             .instrument(span)
             .await;
     }
 
-    async fn handle_letter(&self, letter: &Letter, redelivered: bool, acker: &Acker) {
+    async fn handle_letter(&self, letter: &Letter, redelivered: bool, receipt: &Receipt) {
         let message = match M::decode(&letter.type_name, &letter.body) {
             Ok(message) => message,
             Err(fault) => {
@@ -78,7 +80,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
                     fault = chain(&fault),
                     "a message that cannot be read goes to the dead letters"
                 );
-                return self.reject(acker).await;
+                return receipt.reject().await;
             }
         };
         let delivery = Delivery {
@@ -93,12 +95,12 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         };
         let settled = match outcome {
             Verdict::Done => Some(()),
-            Verdict::Retry { delay, reason } => self.retry(letter, acker, delay, &reason).await,
-            Verdict::Reject { reason } => self.bury(letter, acker, &reason).await,
-            Verdict::GiveUp(why) => self.give_up(&delivery, letter, acker, &why).await,
+            Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await,
+            Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await,
+            Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await,
         };
         if settled.is_some() {
-            self.ack(acker).await;
+            receipt.ack().await;
         }
     }
 
@@ -136,14 +138,14 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
     }
 
-    async fn retry(&self, letter: &Letter, acker: &Acker, delay: Duration, reason: &str) -> Option<()> {
+    async fn retry(&self, letter: &Letter, receipt: &Receipt, delay: Duration, reason: &str) -> Option<()> {
         warn!(reason, ?delay, "a message is held back and tried again");
-        self.insist(acker, || self.ladder.retry(letter, delay)).await
+        self.insist(receipt, || self.ladder.retry(letter, delay)).await
     }
 
-    async fn bury(&self, letter: &Letter, acker: &Acker, reason: &str) -> Option<()> {
+    async fn bury(&self, letter: &Letter, receipt: &Receipt, reason: &str) -> Option<()> {
         error!(reason, "a message goes to the dead letters");
-        self.insist(acker, || self.ladder.bury(letter, reason)).await
+        self.insist(receipt, || self.ladder.bury(letter, reason)).await
     }
 
     /// First whoever waits is told, then the copy is put away; repeating both does no harm, losing one would.
@@ -151,17 +153,17 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         &self,
         delivery: &Delivery<M>,
         letter: &Letter,
-        acker: &Acker,
+        receipt: &Receipt,
         why: &GiveUp,
     ) -> Option<()> {
         let telling = async { self.handler.give_up(delivery, why).await };
         let fault = match AssertUnwindSafe(telling).catch_unwind().await {
-            Ok(Ok(())) => return self.bury(letter, acker, &why.to_string()).await,
+            Ok(Ok(())) => return self.bury(letter, receipt, &why.to_string()).await,
             Ok(Err(error)) => chain(&error),
             Err(panic) => format!("panicked: {}", words(&*panic)),
         };
         error!(%why, fault, "a message is given up, and nobody can be told yet");
-        self.insist(acker, || self.ladder.hold_given_up(letter, why))
+        self.insist(receipt, || self.ladder.hold_given_up(letter, why))
             .await
     }
 
@@ -169,7 +171,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
     /// stop: then it stays unacknowledged, and the broker delivers it again.
     async fn insist<F: Future<Output = Result<(), PublishError>>>(
         &self,
-        acker: &Acker,
+        receipt: &Receipt,
         publish: impl Fn() -> F,
     ) -> Option<()> {
         let delays = ExponentialBuilder::new()
@@ -183,7 +185,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
                 Ok(()) => return Some(()),
                 Err(error) => chain(&error),
             };
-            if acker.poisoned() || self.stop.is_cancelled() {
+            if receipt.is_void() || self.stop.is_cancelled() {
                 warn!(
                     fault,
                     "a message could not be settled; it will be delivered again"
@@ -197,21 +199,6 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             }
         }
         None
-    }
-
-    /// An acknowledgement that does not get through needs nothing: the broker delivers the message again.
-    async fn ack(&self, acker: &Acker) {
-        let acking = acker.ack(BasicAckOptions::default());
-        if !matches!(timeout(self.ack_timeout, acking).await, Ok(Ok(true))) {
-            debug!("the acknowledgement did not get through; the message will be delivered again");
-        }
-    }
-
-    async fn reject(&self, acker: &Acker) {
-        let rejecting = acker.reject(BasicRejectOptions { requeue: false });
-        if !matches!(timeout(self.ack_timeout, rejecting).await, Ok(Ok(true))) {
-            debug!("the rejection did not get through; the message will be delivered again");
-        }
     }
 }
 

@@ -1,0 +1,300 @@
+//! Where each test works: names of its own in the shared RabbitMQ, removed when it ends, however it ends.
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, resume_unwind},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use broker::{Broker, BrokerConfig, Delivery, GiveUp, Handler, Outcome, PublishError};
+use domain::{AccountId, ImageId, ProductId};
+use futures_util::FutureExt;
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties,
+    message::BasicGetMessage,
+    options::{
+        BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
+    types::FieldTable,
+    uri::AMQPUri,
+};
+use messages::{Envelope, ImageProcessV1, ImageSource, Job, Names, Work};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The longest that anything in these tests is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(300)];
+
+pub(crate) struct Bench {
+    pub(crate) config: BrokerConfig,
+    pub(crate) names: Names,
+    /// Past proxies, and past the crate under test.
+    pub(crate) channel: Channel,
+    pub(crate) connection: Connection,
+}
+
+/// Runs a test on a bench of its own.
+pub(crate) async fn on_bench(test: impl AsyncFnOnce(&Bench)) {
+    let bench = Bench::set_up().await;
+    let result = AssertUnwindSafe(test(&bench)).catch_unwind().await;
+    bench.tear_down().await;
+    if let Err(panic) = result {
+        resume_unwind(panic);
+    }
+}
+
+impl Bench {
+    async fn set_up() -> Self {
+        let uri: AMQPUri = url().parse().unwrap();
+        let config = BrokerConfig {
+            host: uri.authority.host.clone(),
+            port: uri.authority.port,
+            user: uri.authority.userinfo.username.clone(),
+            password: uri.authority.userinfo.password.clone().into(),
+            vhost: uri.vhost.clone(),
+            prefix: format!("test-{}", Uuid::now_v7().simple()),
+            connect_timeout: Duration::from_secs(10),
+            confirm_timeout: Duration::from_secs(10),
+            retry_delays: RETRY_DELAYS.to_vec(),
+            connection_name: "broker tests".to_owned(),
+        };
+        let connection = Connection::connect_uri(uri, ConnectionProperties::default())
+            .await
+            .expect("RabbitMQ answers; `deploy/local/services start rabbitmq` starts it");
+        Self {
+            names: Names::new(&config.prefix),
+            channel: connection.create_channel().await.unwrap(),
+            connection,
+            config,
+        }
+    }
+
+    async fn tear_down(&self) {
+        let channel = self.connection.create_channel().await.unwrap();
+        for queue in self.queues() {
+            let options = QueueDeleteOptions::default();
+            channel.queue_delete(queue.into(), options).await.unwrap();
+        }
+        let names = &self.names;
+        let work = Work::ALL.map(|work| names.exchange(work));
+        for exchange in work.into_iter().chain([names.retry_exchange(), names.dead()]) {
+            let options = ExchangeDeleteOptions::default();
+            channel.exchange_delete(exchange.into(), options).await.unwrap();
+        }
+    }
+
+    pub(crate) fn queues(&self) -> Vec<String> {
+        let of_work = |work| {
+            let retries = RETRY_DELAYS.map(|delay| self.names.retry_queue(work, delay));
+            retries.into_iter().chain([self.names.queue(work)])
+        };
+        let queues = Work::ALL.into_iter().flat_map(of_work);
+        queues.chain([self.names.dead()]).collect()
+    }
+
+    /// A broker that is connected.
+    pub(crate) async fn broker(&self) -> (Broker, CancellationToken) {
+        started(self.config.clone()).await
+    }
+
+    /// How many messages wait in a queue.
+    pub(crate) async fn depth(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = self
+            .channel
+            .queue_declare(queue.into(), options, FieldTable::default());
+        declared.await.unwrap().message_count()
+    }
+
+    pub(crate) async fn jobs_left(&self) -> u32 {
+        self.depth(&self.names.queue(Work::Jobs)).await
+    }
+
+    /// Takes a message out of a queue, waiting for it.
+    pub(crate) async fn take(&self, queue: &str) -> BasicGetMessage {
+        eventually("a message", async || {
+            let options = BasicGetOptions { no_ack: true };
+            self.channel.basic_get(queue.into(), options).await.unwrap()
+        })
+        .await
+    }
+
+    /// Puts anything into the queue of jobs.
+    pub(crate) async fn put(&self, properties: BasicProperties, body: &[u8]) {
+        let (exchange, key) = (self.names.exchange(Work::Jobs), self.names.queue(Work::Jobs));
+        let options = BasicPublishOptions::default();
+        let published = self
+            .channel
+            .basic_publish(exchange.into(), key.into(), options, body, properties);
+        published.await.unwrap();
+    }
+}
+
+/// Starts a broker and waits for its connection.
+pub(crate) async fn started(config: BrokerConfig) -> (Broker, CancellationToken) {
+    let stop = CancellationToken::new();
+    let broker = Broker::start(config, stop.clone());
+    eventually("a connection", async || broker.is_connected().then_some(())).await;
+    (broker, stop)
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A job about a picture of its own, with its envelope.
+pub(crate) fn job(address: &str) -> (Envelope, Job) {
+    let image_id = ImageId::generate();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = format!("request-{image_id}");
+    let envelope = Envelope::first(image_id.uuid(), Some(request), Some(trace.to_owned()));
+    let body = ImageProcessV1 {
+        account_id: AccountId::DEFAULT,
+        product_id: ProductId::generate(),
+        image_id,
+        generation: 1,
+        source: ImageSource::Url {
+            url: address.to_owned(),
+        },
+    };
+    (envelope, Job::Process(body))
+}
+
+/// The address in a job.
+pub(crate) fn address(delivery: &Delivery<Job>) -> &str {
+    match &delivery.message {
+        Job::Process(ImageProcessV1 {
+            source: ImageSource::Url { url },
+            ..
+        }) => url,
+        _ => "",
+    }
+}
+
+/// What a handler was asked.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Handle { envelope: Envelope, last_attempt: bool },
+    GiveUp { envelope: Envelope, why: GiveUp },
+}
+
+/// A handler that tells what it is asked, and acts as the test says.
+pub(crate) struct Scripted<F, G> {
+    calls: UnboundedSender<Call>,
+    act: F,
+    tell: G,
+}
+
+/// Tells who waits.
+type Told = fn() -> Result<(), PublishError>;
+
+/// A handler that acts as `act` says, and can always tell who waits.
+pub(crate) fn scripted<F: AsyncAct>(act: F) -> (Scripted<F, Told>, Calls) {
+    scripted_with(act, || Ok(()))
+}
+
+pub(crate) fn scripted_with<F: AsyncAct, G>(act: F, tell: G) -> (Scripted<F, G>, Calls) {
+    let (calls, received) = unbounded_channel();
+    (Scripted { calls, act, tell }, Calls(received))
+}
+
+/// What a scripted handler does; an ordinary function does it at once.
+pub(crate) trait AsyncAct: Send + Sync + 'static {
+    fn act(&self, delivery: &Delivery<Job>) -> impl Future<Output = Outcome> + Send;
+}
+
+impl<F: Fn(&Delivery<Job>) -> Outcome + Send + Sync + 'static> AsyncAct for F {
+    async fn act(&self, delivery: &Delivery<Job>) -> Outcome {
+        self(delivery)
+    }
+}
+
+impl<F: AsyncAct, G: Fn() -> Result<(), PublishError> + Send + Sync + 'static> Handler<Job>
+    for Scripted<F, G>
+{
+    async fn handle(&self, delivery: &Delivery<Job>) -> Outcome {
+        let _the_test_may_be_over = self.calls.send(Call::Handle {
+            envelope: delivery.envelope.clone(),
+            last_attempt: delivery.last_attempt,
+        });
+        self.act.act(delivery).await
+    }
+
+    async fn give_up(&self, delivery: &Delivery<Job>, why: &GiveUp) -> Result<(), PublishError> {
+        let _the_test_may_be_over = self.calls.send(Call::GiveUp {
+            envelope: delivery.envelope.clone(),
+            why: why.clone(),
+        });
+        (self.tell)()
+    }
+}
+
+pub(crate) struct Calls(UnboundedReceiver<Call>);
+
+impl Calls {
+    pub(crate) async fn next(&mut self) -> Call {
+        let next = tokio::time::timeout(PATIENCE, self.0.recv()).await;
+        next.expect("waited in vain for a call")
+            .expect("the handler lives")
+    }
+
+    pub(crate) async fn handled(&mut self) -> Envelope {
+        match self.next().await {
+            Call::Handle { envelope, .. } => envelope,
+            other @ Call::GiveUp { .. } => panic!("expected work, not {other:?}"),
+        }
+    }
+
+    pub(crate) async fn given_up(&mut self) -> (Envelope, GiveUp) {
+        match self.next().await {
+            Call::GiveUp { envelope, why } => (envelope, why),
+            other @ Call::Handle { .. } => panic!("expected giving up, not {other:?}"),
+        }
+    }
+
+    /// What has been called and not been looked at.
+    pub(crate) fn rest(&mut self) -> Vec<Call> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
+/// Runs a consumer with this handler until the token is cancelled.
+pub(crate) fn consuming<H: Handler<Job>>(
+    broker: &Broker,
+    handler: H,
+    prefetch: u16,
+) -> (tokio::task::JoinHandle<()>, CancellationToken) {
+    let (broker, stop) = (broker.clone(), CancellationToken::new());
+    let token = stop.clone();
+    let task = tokio::spawn(async move { broker.consume(handler, prefetch, token).await });
+    (task, stop)
+}
+
+/// Where RabbitMQ is: from the environment, else from the file that starting the local services leaves.
+fn url() -> String {
+    const NAME: &str = "PMS_TEST_AMQP_URL";
+    if let Ok(url) = std::env::var(NAME) {
+        return url;
+    }
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.local/services.env");
+    let settings = fs::read_to_string(file).unwrap_or_default();
+    let url = settings
+        .lines()
+        .find_map(|line| line.strip_prefix(NAME)?.strip_prefix('='));
+    url.expect("PMS_TEST_AMQP_URL is set, or `deploy/local/services start` has run")
+        .to_owned()
+}

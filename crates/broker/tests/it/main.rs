@@ -1,0 +1,15 @@
+//! The broker crate against a real RabbitMQ, sometimes through a proxy that misbehaves on request.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what fails a helper fails its test"
+)]
+
+mod bench;
+mod consumer;
+mod proxy;
+mod publisher;
+mod retry;
+mod supervisor;
+mod topology;
