@@ -1,1 +1,44 @@
-//! Under construction.
+//! For tests only: rooms of their own on the real services, a web server that misbehaves on demand, a line that can
+//! be cut, and the workspace's binaries as real processes.
+//!
+//! Everything made here ends with the value that stands for it. Nothing waits by sleeping: see [`eventually`].
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot be set up must fail, and say why"
+)]
+
+mod apart;
+mod broker;
+mod bucket;
+mod database;
+mod eventually;
+mod http;
+mod message;
+mod origin;
+pub mod pictures;
+mod process;
+mod proxy;
+mod redis;
+mod services;
+mod settings;
+mod sql;
+
+pub use broker::TestBroker;
+pub use bucket::{StoredObject, TestBucket};
+pub use database::TestDatabase;
+pub use eventually::eventually;
+pub use http::{free_port, http_client};
+pub use message::TakenMessage;
+pub use origin::{Origin, Reply};
+pub use process::{Binary, Signal};
+pub use proxy::{Mode, Proxy};
+pub use redis::TestRedis;
+pub use services::{Services, services, workspace_root};
+pub use settings::Variables;
+
+/// A short word that no other test has: the first part orders by time, the second is random.
+pub(crate) fn unique() -> String {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    format!("{}{}", &id[4..12], &id[24..])
+}

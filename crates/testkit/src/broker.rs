@@ -1,0 +1,166 @@
+//! Names of its own in RabbitMQ per test.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use lapin::{
+    Channel, Connection, ConnectionProperties,
+    options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
+    types::FieldTable,
+};
+use messages::{Names, Work};
+use url::Url;
+
+use crate::{apart::clean_up, services::services, unique};
+
+/// The rungs of the retry ladder, unless a test has others.
+const RETRY_DELAYS: [Duration; 3] = [
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+];
+
+/// A prefix for exchanges and queues, all of which are deleted at the end.
+pub struct TestBroker {
+    prefix: String,
+    connection: Connection,
+    queues: Mutex<Vec<String>>,
+    /// `amqp://user:password@host:port/vhost`
+    pub url: String,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: String,
+    /// Virtual host.
+    pub vhost: String,
+}
+
+impl TestBroker {
+    /// Invents a prefix. Nothing is declared.
+    pub async fn create() -> Self {
+        let url = services().amqp_url.clone();
+        let connection = Connection::connect(&url, ConnectionProperties::default())
+            .await
+            .expect("RabbitMQ answers; `make services` starts it");
+        let parsed = Url::parse(&url).expect("PMS_TEST_AMQP_URL is a URL");
+        let vhost = match parsed.path().trim_start_matches('/') {
+            "" | "%2f" | "%2F" => "/".to_owned(),
+            name => name.to_owned(),
+        };
+        let broker = Self {
+            prefix: format!("test-{}", unique()),
+            connection,
+            queues: Mutex::default(),
+            host: parsed.host_str().unwrap_or("127.0.0.1").to_owned(),
+            port: parsed.port().unwrap_or(5672),
+            user: parsed.username().to_owned(),
+            password: parsed.password().unwrap_or_default().to_owned(),
+            vhost,
+            url,
+        };
+        broker.delete_retry_queues_at_the_end(&RETRY_DELAYS);
+        broker
+    }
+
+    /// The prefix, for `rabbitmq.prefix`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// All names beneath the prefix.
+    pub fn names(&self) -> Names {
+        Names::new(&self.prefix)
+    }
+
+    /// Says which delays the test's own retry ladder has, so that its queues are deleted, too.
+    pub fn delete_retry_queues_at_the_end(&self, delays: &[Duration]) {
+        let names = self.names();
+        for work in Work::ALL {
+            for delay in delays {
+                self.delete_queue_at_the_end(names.retry_queue(work, *delay));
+            }
+        }
+    }
+
+    /// Says that a queue beyond those of the design will be there.
+    pub fn delete_queue_at_the_end(&self, queue: String) {
+        self.queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(queue);
+    }
+
+    /// A channel beside those of the code under test.
+    pub async fn channel(&self) -> Channel {
+        self.connection
+            .create_channel()
+            .await
+            .expect("a channel can be opened")
+    }
+
+    /// How many messages are ready in the queue; none where there is no such queue.
+    pub async fn queue_depth(&self, queue: &str) -> Option<u32> {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        // A queue that is missing closes the channel, so each question has one of its own.
+        let channel = self.channel().await;
+        let found = channel
+            .queue_declare(queue.into(), options, FieldTable::default())
+            .await
+            .ok()?;
+        let _ = channel.close(200, "done".into()).await;
+        Some(found.message_count())
+    }
+
+    /// Throws away what is ready in the queue.
+    pub async fn purge(&self, queue: &str) {
+        let channel = self.channel().await;
+        channel
+            .queue_purge(queue.into(), QueuePurgeOptions::default())
+            .await
+            .expect("the queue can be purged");
+        let _ = channel.close(200, "done".into()).await;
+    }
+}
+
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        let names = self.names();
+        let url = self.url.clone();
+        let mut queues = std::mem::take(&mut *self.queues.lock().unwrap_or_else(PoisonError::into_inner));
+        queues.push(names.dead());
+        queues.extend(Work::ALL.map(|work| names.queue(work)));
+        let exchanges = Work::ALL
+            .map(|work| names.exchange(work))
+            .into_iter()
+            .chain([names.retry_exchange(), names.dead()]);
+        let exchanges: Vec<_> = exchanges.collect();
+        clean_up(|| async move {
+            let Ok(connection) = Connection::connect(&url, ConnectionProperties::default()).await else {
+                return;
+            };
+            let Ok(channel) = connection.create_channel().await else {
+                return;
+            };
+            for queue in queues {
+                let _ = channel
+                    .queue_delete(queue.into(), QueueDeleteOptions::default())
+                    .await;
+            }
+            for exchange in exchanges {
+                let _ = channel
+                    .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
+                    .await;
+            }
+            let _ = connection.close(200, "done".into()).await;
+        });
+    }
+}

@@ -1,0 +1,236 @@
+//! A database per test.
+
+use std::{
+    env, fs,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Bool, Text},
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use sha2::{Digest as _, Sha256};
+use storage_postgres::DatabaseConfig;
+use url::Url;
+
+use crate::{
+    apart::{clean_up, run_apart},
+    services::{services, workspace_root},
+    unique,
+};
+
+/// Begins the name of everything made here.
+const PREFIX: &str = "pmstest_";
+/// Databases older than this were left behind by tests that were killed.
+const LEFT_BEHIND: Duration = Duration::from_secs(3_600);
+/// Templates are kept this long: another checkout may have other migrations.
+const TEMPLATE_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// Held while a template is made; any number that nobody else uses.
+const TEMPLATE_LOCK: i64 = 0x706d_7374_6573_7401;
+
+/// A database with all migrations applied, and nothing else in it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// Copies one from a template, which is made on the first call for these migrations.
+    pub async fn create() -> Self {
+        run_apart(create).await
+    }
+
+    /// Where it is, with the user and the password to reach it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Settings for a pool on it.
+    pub fn config(&self) -> DatabaseConfig {
+        config_of(&self.url)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // To look at what a failing test has left.
+        if env::var_os("PMS_TEST_KEEP").is_some() {
+            return;
+        }
+        let name = self.name.clone();
+        clean_up(|| async move {
+            if let Ok(mut admin) = AsyncPgConnection::establish(&services().database_url).await {
+                drop_database(&mut admin, &name).await;
+            }
+        });
+    }
+}
+
+#[derive(QueryableByName)]
+struct Existing {
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// A template is closed to connections once it is complete.
+    #[diesel(sql_type = Bool)]
+    closed: bool,
+}
+
+impl Existing {
+    /// Seconds since 1970, which stand in the name.
+    fn made(&self) -> Option<u64> {
+        self.name.strip_prefix(PREFIX)?.split('_').next()?.parse().ok()
+    }
+
+    fn is_template(&self) -> bool {
+        self.name.contains("_template_")
+    }
+}
+
+async fn create() -> TestDatabase {
+    let mut admin = AsyncPgConnection::establish(&services().database_url)
+        .await
+        .expect("PostgreSQL answers; `make services` starts it");
+    let hash = migrations_hash();
+    let existing = list(&mut admin).await;
+    sweep(&mut admin, &existing, &hash).await;
+    let template = match find_template(&existing, &hash) {
+        Some(template) => template,
+        None => template_make(&mut admin, &hash).await,
+    };
+    let name = format!("{PREFIX}{}_{}", now_seconds(), unique());
+    execute(&mut admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+    TestDatabase {
+        url: url_of(&name),
+        name,
+    }
+}
+
+async fn list(admin: &mut AsyncPgConnection) -> Vec<Existing> {
+    let query = "SELECT datname::text AS name, NOT datallowconn AS closed FROM pg_database \
+                 WHERE datname LIKE 'pmstest\\_%'";
+    sql_query(query)
+        .load(admin)
+        .await
+        .expect("databases can be listed")
+}
+
+fn find_template(existing: &[Existing], hash: &str) -> Option<String> {
+    let mut complete = existing.iter().filter(|database| database.closed);
+    complete
+        .find(|database| database.is_template() && database.name.ends_with(hash))
+        .map(|found| found.name.clone())
+}
+
+/// Makes the template, unless another process has done so while this one waited for its turn.
+async fn template_make(admin: &mut AsyncPgConnection, hash: &str) -> String {
+    execute(admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
+    let template = match find_template(&list(admin).await, hash) {
+        Some(template) => template,
+        None => {
+            let template = format!("{PREFIX}{}_template_{hash}", now_seconds());
+            drop_database(admin, &template).await;
+            execute(admin, &format!("CREATE DATABASE {template}")).await;
+            let config = config_of(&url_of(&template));
+            storage_postgres::migrations::run(&config)
+                .await
+                .expect("the migrations can be applied");
+            // Nobody can connect any more, so copies are never refused.
+            execute(
+                admin,
+                &format!("ALTER DATABASE {template} WITH ALLOW_CONNECTIONS false"),
+            )
+            .await;
+            template
+        }
+    };
+    execute(admin, &format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await;
+    template
+}
+
+/// Drops what tests that were killed have left, and templates of migrations that are no more.
+async fn sweep(admin: &mut AsyncPgConnection, existing: &[Existing], hash: &str) {
+    let now = now_seconds();
+    for database in existing {
+        let bound = if database.is_template() {
+            TEMPLATE_LIFE
+        } else {
+            LEFT_BEHIND
+        };
+        let is_old = database
+            .made()
+            .is_none_or(|made| now.saturating_sub(made) > bound.as_secs());
+        let is_current = database.closed && database.name.ends_with(hash);
+        if is_old && !is_current {
+            drop_database(admin, &database.name).await;
+        }
+    }
+}
+
+/// Names the state of all migrations, files and content.
+fn migrations_hash() -> String {
+    let root = workspace_root().join("migrations");
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        let entries = folder.read_dir().expect("the workspace has migrations");
+        for entry in entries {
+            let path = entry.expect("a folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for path in files {
+        // Checkouts in different folders share a template.
+        let name = path.strip_prefix(&root).unwrap_or(&path);
+        hash.update(name.as_os_str().as_encoded_bytes());
+        hash.update(fs::read(&path).expect("a migration can be read"));
+    }
+    hash.finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Another may have dropped it first, or be about to: neither matters.
+async fn drop_database(admin: &mut AsyncPgConnection, name: &str) {
+    let _ = admin
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        .await;
+}
+
+async fn execute(admin: &mut AsyncPgConnection, statement: &str) {
+    admin
+        .batch_execute(statement)
+        .await
+        .unwrap_or_else(|error| panic!("`{statement}` failed: {error}"));
+}
+
+fn url_of(name: &str) -> String {
+    let mut url = Url::parse(&services().database_url).expect("PMS_TEST_DATABASE_URL is a URL");
+    url.set_path(name);
+    url.into()
+}
+
+fn config_of(url: &str) -> DatabaseConfig {
+    DatabaseConfig::from_url(url).expect("PMS_TEST_DATABASE_URL names a database")
+}
+
+fn now_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

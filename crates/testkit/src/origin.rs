@@ -1,0 +1,300 @@
+//! A web server for sources of pictures, well-behaved or not.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::sleep,
+};
+
+/// The longest request that is read, in bytes.
+const REQUEST_MAX: usize = 16 * 1024;
+/// How much of an endless body is sent at once.
+const BLOCK: [u8; 16 * 1024] = [0; 16 * 1024];
+
+/// What a path answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// 200 with a body of known length.
+    Bytes {
+        /// `Content-Type`
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
+    /// 200 whose body ends before its announced length, with the connection.
+    CutShort {
+        /// `Content-Type`
+        content_type: String,
+        /// What is sent.
+        body: Bytes,
+        /// What is announced, in bytes.
+        announced: u64,
+    },
+    /// 200 with a body of known length, at so many bytes a second.
+    Slow {
+        /// `Content-Type`
+        content_type: String,
+        /// The body.
+        body: Bytes,
+        /// Speed.
+        bytes_per_second: usize,
+    },
+    /// 200 with `start` and then zeros without end or announced length.
+    Endless {
+        /// `Content-Type`
+        content_type: String,
+        /// How the body begins.
+        start: Bytes,
+    },
+    /// This status and a few words.
+    Status(u16),
+    /// A redirect.
+    Redirect {
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+        /// Any text; relative or absolute.
+        location: String,
+    },
+    /// The request is read and never answered.
+    Hang,
+    /// The connection is closed without an answer.
+    HangUp,
+    /// Something else for the first `times` requests.
+    First {
+        /// How many requests.
+        times: usize,
+        /// Their answer.
+        reply: Box<Reply>,
+        /// The answer to all later ones.
+        then: Box<Reply>,
+    },
+}
+
+impl Reply {
+    /// A JPEG.
+    pub fn jpeg(body: impl Into<Bytes>) -> Self {
+        Self::bytes("image/jpeg", body)
+    }
+
+    /// A PNG.
+    pub fn png(body: impl Into<Bytes>) -> Self {
+        Self::bytes("image/png", body)
+    }
+
+    /// A page where a picture should be.
+    pub fn html() -> Self {
+        Self::bytes(
+            "text/html; charset=utf-8",
+            "<!doctype html><title>Not a picture</title>",
+        )
+    }
+
+    /// Any body.
+    pub fn bytes(content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self::Bytes {
+            content_type: content_type.to_owned(),
+            body: body.into(),
+        }
+    }
+
+    /// A redirect of status 302.
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::Redirect {
+            status: 302,
+            location: location.into(),
+        }
+    }
+
+    /// This reply, but only after `times` answers of `status`.
+    #[must_use]
+    pub fn after_failures(self, times: usize, status: u16) -> Self {
+        Self::First {
+            times,
+            reply: Box::new(Self::Status(status)),
+            then: Box::new(self),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Site {
+    replies: HashMap<String, Reply>,
+    hits: HashMap<String, usize>,
+}
+
+/// The server, on a port of 127.0.0.1. It ends with this value.
+pub struct Origin {
+    address: SocketAddr,
+    site: Arc<Mutex<Site>>,
+    server: JoinHandle<()>,
+}
+
+impl Origin {
+    /// Starts it, with 404 at every path.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("there is a free port");
+        let address = listener.local_addr().expect("a listener has an address");
+        let site = Arc::<Mutex<Site>>::default();
+        let shared = Arc::clone(&site);
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let site = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    // A client that goes away is nothing to report.
+                    let _ = serve(stream, &site).await;
+                });
+            }
+        });
+        Self {
+            address,
+            site,
+            server,
+        }
+    }
+
+    /// Decides what a path answers from now on, and returns its whole address.
+    pub fn serve(&self, path: &str, reply: Reply) -> String {
+        lock(&self.site).replies.insert(path.to_owned(), reply);
+        self.url(path)
+    }
+
+    /// The whole address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Address and port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How often a path was asked for.
+    pub fn hits(&self, path: &str) -> usize {
+        lock(&self.site).hits.get(path).copied().unwrap_or_default()
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn lock(site: &Mutex<Site>) -> MutexGuard<'_, Site> {
+    site.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(mut stream: TcpStream, site: &Mutex<Site>) -> io::Result<()> {
+    let Some(path) = read_path(&mut stream).await? else {
+        return Ok(());
+    };
+    let mut reply = {
+        let mut site = lock(site);
+        let hits = site.hits.entry(path.clone()).or_default();
+        *hits += 1;
+        let mut number = *hits;
+        let mut reply = site.replies.get(&path).cloned().unwrap_or(Reply::Status(404));
+        while let Reply::First {
+            times,
+            reply: first,
+            then,
+        } = reply
+        {
+            if number <= times {
+                reply = *first;
+            } else {
+                number -= times;
+                reply = *then;
+            }
+        }
+        reply
+    };
+    answer(&mut stream, &mut reply).await?;
+    stream.shutdown().await
+}
+
+/// The path and query of a request, once its head has come.
+async fn read_path(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if request.len() > REQUEST_MAX || stream.read_buf(&mut request).await? == 0 {
+            return Ok(None);
+        }
+    }
+    let text = String::from_utf8_lossy(&request);
+    Ok(text.split_ascii_whitespace().nth(1).map(str::to_owned))
+}
+
+async fn answer(stream: &mut TcpStream, reply: &mut Reply) -> io::Result<()> {
+    match reply {
+        Reply::Bytes { content_type, body } => {
+            let headers = format!("Content-Type: {content_type}\r\nContent-Length: {}", body.len());
+            head(stream, 200, &headers).await?;
+            stream.write_all(body).await
+        }
+        Reply::CutShort {
+            content_type,
+            body,
+            announced,
+        } => {
+            let headers = format!("Content-Type: {content_type}\r\nContent-Length: {announced}");
+            head(stream, 200, &headers).await?;
+            stream.write_all(body).await
+        }
+        Reply::Slow {
+            content_type,
+            body,
+            bytes_per_second,
+        } => {
+            let headers = format!("Content-Type: {content_type}\r\nContent-Length: {}", body.len());
+            head(stream, 200, &headers).await?;
+            // Ten steps a second, so that the flow is even.
+            for part in body.chunks((*bytes_per_second / 10).max(1)) {
+                stream.write_all(part).await?;
+                sleep(Duration::from_secs_f64(
+                    part.len() as f64 / *bytes_per_second as f64,
+                ))
+                .await;
+            }
+            Ok(())
+        }
+        Reply::Endless { content_type, start } => {
+            head(stream, 200, &format!("Content-Type: {content_type}")).await?;
+            stream.write_all(start).await?;
+            loop {
+                stream.write_all(&BLOCK).await?;
+            }
+        }
+        Reply::Status(status) => {
+            head(stream, *status, "Content-Type: text/plain\r\nContent-Length: 6").await?;
+            stream.write_all(b"sorry\n").await
+        }
+        Reply::Redirect { status, location } => {
+            head(
+                stream,
+                *status,
+                &format!("Location: {location}\r\nContent-Length: 0"),
+            )
+            .await
+        }
+        Reply::Hang => std::future::pending().await,
+        Reply::HangUp | Reply::First { .. } => Ok(()),
+    }
+}
+
+async fn head(stream: &mut TcpStream, status: u16, headers: &str) -> io::Result<()> {
+    let head = format!("HTTP/1.1 {status} Because\r\n{headers}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await
+}

@@ -1,0 +1,61 @@
+//! Looking into a database behind the program's back.
+
+use diesel::{QueryableByName, sql_query, sql_types::BigInt};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+
+use crate::{TestDatabase, services};
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl TestDatabase {
+    /// Carries out a statement.
+    pub async fn execute(&self, statement: &str) {
+        let mut connection = connect(self.url()).await;
+        connection
+            .batch_execute(statement)
+            .await
+            .unwrap_or_else(|error| panic!("`{statement}` failed: {error}"));
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let mut connection = connect(self.url()).await;
+        let rows =
+            sql_query(format!("SELECT count(*) AS count FROM {table}")).get_result::<Count>(&mut connection);
+        rows.await.expect("the rows can be counted").count
+    }
+
+    /// Ends every connection and takes no new ones, as if the server were away.
+    pub async fn refuse_connections(&self) {
+        let name = self.name();
+        let mut admin = connect(&services().database_url).await;
+        let statement = format!(
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        admin
+            .batch_execute(&statement)
+            .await
+            .expect("a database can be closed");
+    }
+
+    /// Takes connections again.
+    pub async fn accept_connections(&self) {
+        let mut admin = connect(&services().database_url).await;
+        let statement = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", self.name());
+        admin
+            .batch_execute(&statement)
+            .await
+            .expect("a database can be opened");
+    }
+}
+
+async fn connect(url: &str) -> AsyncPgConnection {
+    AsyncPgConnection::establish(url)
+        .await
+        .expect("PostgreSQL answers; `make services` starts it")
+}
