@@ -80,7 +80,7 @@ impl DatabaseConfig {
     /// The settings in the form `keyword='value'`. They hold the password.
     ///
     /// Keepalives and a bound on unacknowledged data end a connection whose other side has gone silently.
-    pub(crate) fn connection_string(&self, statement_timeout: Option<Duration>) -> String {
+    pub(crate) fn connection_string(&self, purpose: Purpose) -> String {
         let mut text = String::with_capacity(256);
         let mut put = |keyword: &str, value: &str| {
             let value = value.replace('\\', "\\\\").replace('\'', "\\'");
@@ -103,10 +103,26 @@ impl DatabaseConfig {
         put("keepalives_interval", "5");
         put("keepalives_retries", "3");
         put("tcp_user_timeout", "20");
-        let milliseconds = statement_timeout.map_or(0, |timeout| timeout.as_millis());
-        put("options", &format!("-c statement_timeout={milliseconds}"));
+        let milliseconds = self.statement_timeout.as_millis();
+        match purpose {
+            Purpose::Service => put(
+                "options",
+                &format!("-c statement_timeout={milliseconds} -c default_transaction_read_only=on"),
+            ),
+            // A migration takes as long as it takes.
+            Purpose::Migration => put("options", "-c statement_timeout=0"),
+        }
         text
     }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Serving requests: statements are bounded in time, and only what is inside a transaction may write.
+    Service,
+    /// Changing the schema.
+    Migration,
 }
 
 fn percent_decode(text: &str) -> Result<String, ConfigError> {
@@ -167,10 +183,11 @@ mod tests {
     #[test]
     fn a_password_may_hold_any_character_and_is_never_shown() {
         let mut config = DatabaseConfig::from_url("postgres://pms@localhost/catalogue").unwrap();
+        config.statement_timeout = Duration::from_secs(3);
         config.password = r"it's a \ secret".to_owned().into();
-        let text = config.connection_string(Some(Duration::from_secs(3)));
+        let text = config.connection_string(Purpose::Service);
         assert!(text.contains(r"password='it\'s a \\ secret' "), "{text}");
-        assert!(text.contains("options='-c statement_timeout=3000'"), "{text}");
+        assert!(text.contains("options='-c statement_timeout=3000 "), "{text}");
         assert!(!format!("{config:?}").contains("secret'"));
     }
 }

@@ -9,7 +9,11 @@ use diesel_async::{
     pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
 };
 
-use crate::{config::DatabaseConfig, error::StorageError, lease::Lease};
+use crate::{
+    config::{DatabaseConfig, Purpose},
+    error::StorageError,
+    lease::Lease,
+};
 
 /// How much longer than a statement may run the client waits for its end, before it takes the server for gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -33,7 +37,7 @@ impl Database {
         // the throughput.
         manager.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config(
-            config.connection_string(Some(config.statement_timeout)),
+            config.connection_string(Purpose::Service),
             manager,
         );
         let pool = Pool::builder(manager)

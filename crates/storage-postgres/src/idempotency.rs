@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     error::{StorageError, fit, is_lock_timeout},
     expression::{DayAgo, set_config},
+    lease::End,
     schema::idempotency_keys,
 };
 
@@ -66,7 +67,7 @@ pub async fn idempotency_purge(database: &Database) -> Result<usize, StorageErro
             .select(oldest.field(idempotency_keys::id));
         let delete = diesel::delete(idempotency_keys::table.filter(idempotency_keys::id.eq_any(old)));
         let batch = lease
-            .run(async { Ok(delete.execute(&mut connection).await?) })
+            .transact(async { Ok(End::Commit(delete.execute(&mut connection).await?)) })
             .await?;
         purged += batch;
         if fit::<_, i64>("a count", batch)? < PURGE_BATCH {

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _, pooled_connection::deadpool::Object};
-use futures_util::future::join;
+use futures_util::{FutureExt as _, TryFutureExt as _, future::try_join};
 
 use crate::error::StorageError;
 
@@ -58,7 +59,8 @@ impl Lease {
 
     /// Carries out a transaction; `work` are its statements.
     ///
-    /// The first of them travel together with the `BEGIN`: its future is polled first, which sends it.
+    /// The first of them travel together with the `BEGIN`, whose future is polled first, which sends it. Should the
+    /// server refuse the `BEGIN`, it refuses them as well: outside a transaction these connections only read.
     pub(crate) async fn transact<T>(
         &self,
         work: impl Future<Output = Result<End<T>, StorageError>>,
@@ -74,8 +76,8 @@ impl Lease {
     ) -> Result<T, StorageError> {
         let mut connection = self.connection();
         self.within(limit, async {
-            let (begun, end) = join(connection.batch_execute("BEGIN"), work).await;
-            begun.map_err(|error| StorageError::Unavailable(error.into()))?;
+            let begin = connection.batch_execute("BEGIN READ WRITE").map_err(unavailable);
+            let ((), end) = try_join(begin, work.map(Ok)).await?;
             let mut connection = self.connection();
             match end {
                 Ok(End::Commit(value)) => {
@@ -91,7 +93,7 @@ impl Lease {
                     // The first error is the one to tell; a connection that cannot roll back is of no more use.
                     match connection.batch_execute("ROLLBACK").await {
                         Ok(()) => Err(error),
-                        Err(rollback) => Err(StorageError::Unavailable(rollback.into())),
+                        Err(rollback) => Err(unavailable(rollback)),
                     }
                 }
             }
@@ -123,6 +125,10 @@ impl Drop for Lease {
     }
 }
 
+fn unavailable(error: DieselError) -> StorageError {
+    StorageError::Unavailable(error.into())
+}
+
 /// Waits for `work`, at most for `limit`; after that the server counts as gone.
 pub(crate) async fn bounded<T>(
     limit: Duration,
@@ -131,4 +137,68 @@ pub(crate) async fn bounded<T>(
     tokio::time::timeout(limit, work)
         .await
         .unwrap_or_else(|elapsed| Err(StorageError::Unavailable(elapsed.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{ExpressionMethods as _, QueryDsl as _, dsl::count_star};
+    use diesel_async::RunQueryDsl as _;
+
+    use super::*;
+    use crate::{config::DatabaseConfig, database::Database, schema::accounts};
+
+    async fn add(connection: &AsyncPgConnection) -> Result<usize, StorageError> {
+        let account = (accounts::id.eq(uuid::Uuid::now_v7()), accounts::name.eq("new"));
+        let insert = diesel::insert_into(accounts::table).values(account);
+        Ok(insert.execute(&mut &*connection).await?)
+    }
+
+    async fn count(database: &Database) -> i64 {
+        let lease = database.lease().await.unwrap();
+        let count = accounts::table.select(count_star());
+        let count = count.get_result(&mut lease.connection()).await;
+        count.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_a_transaction_that_ends_well_writes() {
+        let room = testkit::TestDatabase::create().await;
+        let database = Database::new(&DatabaseConfig::from_url(room.url()).unwrap()).unwrap();
+        let lease = database.lease().await.unwrap();
+        let outside = lease.run(add(lease.connection())).await;
+        assert!(matches!(outside, Err(StorageError::Database(_))), "{outside:?}");
+
+        let undone = lease
+            .transact(async { Ok(End::Rollback(add(lease.connection()).await?)) })
+            .await;
+        assert_eq!(undone.unwrap(), 1);
+        let failed = lease.transact(async {
+            add(lease.connection()).await?;
+            Err::<End<()>, _>(StorageError::DuplicateSku)
+        });
+        failed.await.unwrap_err();
+        assert_eq!(count(&database).await, 1);
+
+        let done = lease
+            .transact(async { Ok(End::Commit(add(lease.connection()).await?)) })
+            .await;
+        assert_eq!(done.unwrap(), 1);
+        assert_eq!(count(&database).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_cannot_begin_writes_nothing() {
+        let room = testkit::TestDatabase::create().await;
+        let database = Database::new(&DatabaseConfig::from_url(room.url()).unwrap()).unwrap();
+        let lease = database.lease().await.unwrap();
+        // A transaction that has failed refuses to begin, and everything else.
+        let mut connection = lease.connection();
+        connection.batch_execute("BEGIN; SELECT 1/0").await.unwrap_err();
+        let failed = lease
+            .transact(async { Ok(End::Commit(add(lease.connection()).await?)) })
+            .await;
+        assert!(matches!(failed, Err(StorageError::Unavailable(_))), "{failed:?}");
+        drop(lease);
+        assert_eq!(count(&database).await, 1);
+    }
 }

@@ -11,7 +11,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::oneshot;
 
 use crate::{
-    config::DatabaseConfig,
+    config::{DatabaseConfig, Purpose},
     error::{Source, StorageError},
 };
 
@@ -70,7 +70,7 @@ async fn on_own_thread<T: Send + 'static>(
     config: &DatabaseConfig,
     work: impl FnOnce(&mut Connection) -> Result<T, Source> + Send + 'static,
 ) -> Result<T, StorageError> {
-    let address = config.connection_string(None);
+    let address = config.connection_string(Purpose::Migration);
     let connect_timeout = config.connect_timeout;
     let (sender, receiver) = oneshot::channel();
     std::thread::Builder::new()

@@ -5,7 +5,10 @@ use std::pin::pin;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use crate::{config::DatabaseConfig, error::StorageError};
+use crate::{
+    config::{DatabaseConfig, Purpose},
+    error::StorageError,
+};
 
 /// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox.
 ///
@@ -21,7 +24,7 @@ impl OutboxListener {
     /// # Errors
     /// The database is away.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StorageError> {
-        let address = config.connection_string(Some(config.statement_timeout));
+        let address = config.connection_string(Purpose::Service);
         let connect = async {
             let mut connection = AsyncPgConnection::establish(&address)
                 .await

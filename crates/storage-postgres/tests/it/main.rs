@@ -1,0 +1,16 @@
+//! What this crate promises, shown on a real PostgreSQL, with a database for each test.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail by panicking, as tests do"
+)]
+
+mod availability;
+mod idempotency;
+mod image_results;
+mod listing;
+mod listing_filters;
+mod migrations;
+mod outbox;
+mod products;
+mod support;
