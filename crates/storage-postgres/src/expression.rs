@@ -4,7 +4,7 @@ use diesel::{
     AppearsOnTable, Expression, QueryResult, SelectableExpression,
     expression::ValidGrouping,
     pg::Pg,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{Bool, Float, Nullable, Text, Timestamptz},
 };
 
@@ -28,6 +28,30 @@ extern "SQL" {
 
     /// How well a document matches.
     fn ts_rank(document: TsVector, query: TsQuery) -> Float;
+}
+
+/// An update that the connection prepares once. diesel would prepare it anew each time, since an update's text may
+/// depend on its values; the ones here have few texts, and the text is the key under which it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prepared<T>(pub(crate) T);
+
+impl<T: QueryFragment<Pg>> QueryFragment<Pg> for Prepared<T> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _backend: &Pg) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<T> QueryId for Prepared<T> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<T: Query> Query for Prepared<T> {
+    type SqlType = T::SqlType;
 }
 
 /// The time before which answers are too old to be repeated: 24 hours before the transaction began.

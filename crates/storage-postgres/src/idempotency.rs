@@ -14,7 +14,7 @@ use futures_util::future::join5;
 use crate::{
     database::Database,
     error::{StorageError, fit, is_lock_timeout},
-    expression::{DayAgo, set_config},
+    expression::{DayAgo, Prepared, set_config},
     lease::End,
     schema::idempotency_keys,
 };
@@ -160,14 +160,12 @@ pub(crate) async fn answer_store_in_txn(
 ) -> Result<(), StorageError> {
     let headers =
         serde_json::to_value(&answer.headers).map_err(|error| StorageError::value("headers", error))?;
-    diesel::update(scope!(claim))
-        .set((
-            idempotency_keys::response_status.eq(fit::<_, i16>("a status code", answer.status)?),
-            idempotency_keys::response_headers.eq(headers),
-            idempotency_keys::response_body.eq(answer.body.as_slice()),
-        ))
-        .execute(&mut &*connection)
-        .await?;
+    let update = diesel::update(scope!(claim)).set((
+        idempotency_keys::response_status.eq(fit::<_, i16>("a status code", answer.status)?),
+        idempotency_keys::response_headers.eq(headers),
+        idempotency_keys::response_body.eq(answer.body.as_slice()),
+    ));
+    Prepared(update).execute(&mut &*connection).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::{StorageError, fit},
-    expression::greatest,
+    expression::{Prepared, greatest},
     images::word,
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
@@ -177,13 +177,15 @@ async fn image_write_in_txn(
     );
     let update = diesel::update(row);
     match result {
-        ImageResult::Started(_) => update.set(common).execute(&mut &*connection).await?,
+        ImageResult::Started(_) => Prepared(update.set(common)).execute(&mut &*connection).await?,
         ImageResult::Failed(body) => {
             let failure = (
                 images::error_code.eq(body.error.code.as_str()),
                 images::error_detail.eq(body.error.detail.as_str()),
             );
-            update.set((common, failure)).execute(&mut &*connection).await?
+            Prepared(update.set((common, failure)))
+                .execute(&mut &*connection)
+                .await?
         }
         ImageResult::Processed(body) => {
             let json = |error| StorageError::value("placeholder or variants", error);
@@ -200,7 +202,9 @@ async fn image_write_in_txn(
                     .map_err(json)?),
                 images::variants.eq(serde_json::to_value(&body.variants).map_err(json)?),
             );
-            update.set((common, facts)).execute(&mut &*connection).await?
+            Prepared(update.set((common, facts)))
+                .execute(&mut &*connection)
+                .await?
         }
     };
     Ok(())
@@ -216,16 +220,14 @@ async fn product_touch_in_txn(
         .filter(products::id.eq(id.uuid()))
         .filter(products::account_id.eq(account.uuid()));
     let now = greatest(diesel::dsl::now.into_sql::<Timestamptz>(), products::updated_at);
-    let version = diesel::update(row)
+    let update = diesel::update(row)
         .set((
             products::images_status.eq(images_status.as_str()),
             products::version.eq(products::version + 1),
             products::updated_at.eq(now),
         ))
-        .returning(products::version)
-        .get_result(&mut &*connection)
-        .await?;
-    Ok(version)
+        .returning(products::version);
+    Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
 /// Only a worker that succeeded has left objects behind.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::StorageError,
-    expression::greatest,
+    expression::{Prepared, greatest},
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{metadata_json, product_find},
@@ -115,7 +115,7 @@ async fn draft_write_in_txn(
     let row = products::table
         .filter(products::id.eq(product.id.uuid()))
         .filter(products::account_id.eq(product.account_id.uuid()));
-    let written = diesel::update(row)
+    let update = diesel::update(row)
         .set((
             products::sku.eq(draft.sku.as_deref()),
             products::name.eq(draft.name.as_str()),
@@ -127,10 +127,8 @@ async fn draft_write_in_txn(
             products::version.eq(products::version + 1),
             products::updated_at.eq(greatest(now, products::updated_at)),
         ))
-        .returning((products::version, products::updated_at))
-        .get_result(&mut &*connection)
-        .await?;
-    Ok(written)
+        .returning((products::version, products::updated_at));
+    Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
 /// Deletes a product with its images, and asks for their objects to be deleted.
