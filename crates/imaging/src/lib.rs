@@ -1,1 +1,22 @@
-//! Under construction.
+//! Pictures as pure CPU work: bytes in, bytes out, nothing else.
+//!
+//! The order is always the same: look at the header, refuse what is too much, decode, resize, turn upright, convert to
+//! sRGB, encode. No metadata of the source comes through. Every decoder is treated as something that may panic.
+
+mod colour;
+mod decode;
+mod encode;
+mod error;
+mod limits;
+mod orient;
+mod pipeline;
+mod pixels;
+mod placeholder;
+mod probe;
+mod profile;
+mod resize;
+
+pub use error::ImagingError;
+pub use pipeline::{Rendered, RenderedVariant, StepTimings, render};
+pub use probe::{Probe, probe};
+pub use profile::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};

@@ -1,0 +1,108 @@
+//! JPEG, through mozjpeg's decoder, which is libjpeg-turbo's.
+
+use domain::ImageFormat;
+use image::metadata::Orientation;
+use mozjpeg::{ColorSpace, Decompress, Marker};
+
+use super::jpeg_errors;
+use crate::{
+    colour,
+    error::ImagingError,
+    pixels::{Channels, Pixels},
+    probe::Probe,
+};
+
+const EXIF: &[u8] = b"Exif\0\0";
+const ICC: &[u8] = b"ICC_PROFILE\0";
+
+/// The factors that the decoder scales by in passing, in eighths.
+const EIGHTHS: [u8; 4] = [1, 2, 4, 8];
+
+fn open(bytes: &[u8]) -> Result<Decompress<&[u8]>, ImagingError> {
+    let markers = [Marker::APP(1), Marker::APP(2)];
+    Decompress::with_markers(&markers)
+        .with_err(jpeg_errors::strict())
+        .from_mem(bytes)
+        .map_err(ImagingError::corrupt)
+}
+
+/// Reads the header.
+pub(crate) fn header(bytes: &[u8]) -> Result<Probe, ImagingError> {
+    let jpeg = open(bytes)?;
+    let edge = |edge: usize| u32::try_from(edge).unwrap_or(u32::MAX);
+    let (width, height) = (edge(jpeg.width()), edge(jpeg.height()));
+    let orientation = jpeg
+        .markers()
+        .find_map(|marker| Orientation::from_exif_chunk(marker.data.strip_prefix(EXIF)?))
+        .unwrap_or(Orientation::NoTransforms);
+    let decoded_bytes = u64::from(width) * u64::from(height) * 3;
+    Ok(Probe::new(
+        ImageFormat::Jpeg,
+        (width, height),
+        false,
+        orientation,
+        icc_profile(&jpeg),
+        decoded_bytes,
+    ))
+}
+
+/// A profile that is too long for one marker comes in numbered parts (ICC.1:2010, annex B.4).
+fn icc_profile(jpeg: &Decompress<&[u8]>) -> Option<Vec<u8>> {
+    let mut parts: Vec<(u8, &[u8])> = jpeg
+        .markers()
+        .filter_map(|marker| match marker.data.strip_prefix(ICC)? {
+            [number, _, part @ ..] => Some((*number, part)),
+            _ => None,
+        })
+        .collect();
+    parts.sort_by_key(|(number, _)| *number);
+    let profile: Vec<u8> = parts
+        .into_iter()
+        .flat_map(|(_, part)| part.iter().copied())
+        .collect();
+    (!profile.is_empty()).then_some(profile)
+}
+
+/// Decodes, scaled down as far as `longest_edge` allows.
+pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<Pixels, ImagingError> {
+    let mut jpeg = open(bytes)?;
+    jpeg.scale(eighths(probe.stored_width.max(probe.stored_height), longest_edge));
+    let is_cmyk = matches!(jpeg.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);
+    let space = if is_cmyk {
+        ColorSpace::JCS_CMYK
+    } else {
+        ColorSpace::JCS_RGB
+    };
+    let mut started = jpeg.to_colorspace(space).map_err(ImagingError::corrupt)?;
+    let size = |edge: usize| u32::try_from(edge).map_err(ImagingError::corrupt);
+    let (width, height) = (size(started.width())?, size(started.height())?);
+    let mut data: Vec<u8> = started.read_scanlines().map_err(ImagingError::corrupt)?;
+    started.finish().map_err(ImagingError::corrupt)?;
+    if is_cmyk {
+        // Adobe's programs store the paper's share instead of the ink's, and nearly nobody else writes such files.
+        data.iter_mut().for_each(|value| *value = 255 - *value);
+        data = colour::cmyk_to_rgb(&data, probe.icc_profile.as_deref());
+    }
+    Pixels::new(width, height, Channels::Rgb, data)
+}
+
+/// The smallest factor that leaves the longest edge at `longest_edge` or above.
+fn eighths(longest: u32, longest_edge: u32) -> u8 {
+    let reaches = |eighths: &u8| u64::from(longest) * u64::from(*eighths) >= u64::from(longest_edge) * 8;
+    EIGHTHS.into_iter().find(reaches).unwrap_or(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decoding_never_goes_below_the_largest_variant() {
+        assert_eq!(eighths(12_800, 1600), 1);
+        assert_eq!(eighths(12_799, 1600), 2);
+        assert_eq!(eighths(4000, 1600), 4);
+        assert_eq!(eighths(3200, 1600), 4);
+        assert_eq!(eighths(3199, 1600), 8);
+        assert_eq!(eighths(100, 1600), 8);
+    }
+}

@@ -1,0 +1,21 @@
+//! From bytes to pixels.
+
+mod jpeg;
+mod jpeg_errors;
+mod others;
+
+use domain::ImageFormat;
+
+pub(crate) use jpeg::header as jpeg_header;
+
+use crate::{error::ImagingError, pixels::Pixels, probe::Probe};
+
+/// Decodes a picture that has been probed and found within limits. A JPEG may come smaller than it is stored, by a
+/// factor of 2, 4 or 8, but its longest edge never below `longest_edge`.
+pub(crate) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<Pixels, ImagingError> {
+    match probe.format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, probe, longest_edge),
+        ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif => others::decode(bytes, probe.format),
+    }
+    .map(Pixels::without_needless_alpha)
+}

@@ -1,0 +1,65 @@
+//! Why a picture cannot be rendered.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use domain::ImageErrorCode;
+
+/// Why a picture cannot be rendered, in words for the owner of the product.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImagingError {
+    /// The content is no picture of a known format.
+    #[error("is not a JPEG, PNG, WebP or GIF picture, whatever its name says; give one of these")]
+    UnsupportedFormat,
+    /// More pixels than are accepted.
+    #[error("has {width} × {height} pixels; at most {most} pixels are accepted")]
+    TooManyPixels {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// The limit.
+        most: u64,
+    },
+    /// Damaged, or cut short.
+    #[error("is damaged or incomplete ({0}); give the whole file")]
+    Corrupt(String),
+    /// A variant cannot be written, which is no fault of the picture.
+    #[error("cannot be written as {format}: {reason}")]
+    Encode {
+        /// The format of the variant.
+        format: &'static str,
+        /// What the encoder says.
+        reason: String,
+    },
+}
+
+impl ImagingError {
+    /// The stable word for it.
+    pub const fn code(&self) -> ImageErrorCode {
+        match self {
+            Self::UnsupportedFormat => ImageErrorCode::UnsupportedFormat,
+            Self::TooManyPixels { .. } => ImageErrorCode::TooManyPixels,
+            Self::Corrupt(_) => ImageErrorCode::CorruptImage,
+            Self::Encode { .. } => ImageErrorCode::ProcessingCrashed,
+        }
+    }
+
+    pub(crate) fn corrupt(reason: impl std::fmt::Display) -> Self {
+        Self::Corrupt(reason.to_string())
+    }
+}
+
+/// Runs a decoder. One that panics has met a damaged picture; libjpeg's errors arrive in this way, too.
+pub(crate) fn shielded<T>(work: impl FnOnce() -> Result<T, ImagingError>) -> Result<T, ImagingError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ImagingError::corrupt(words(&*panic))))
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("its decoder gave up")
+}
