@@ -3,9 +3,8 @@
 command_start() {
     local name job jobs=() down=() failed=0
     install_missing
-    take_lock
     prepare_folders
-    remember_port_base
+    require_settled_ports
     for name in "${selected[@]}"; do
         running "$name" || down+=("$name")
     done
@@ -13,6 +12,7 @@ command_start() {
         kill_processes "$name" # what a server that ended by itself has left
     done
     require_free_ports "${down[@]}"
+    printf '%s\n' "$port_base" >"$state/run/port-base"
     for name in "${selected[@]}"; do
         bring_up "$name" &
         jobs+=("$!")
@@ -33,6 +33,7 @@ bring_up() {
         thaw_processes "$name"
     else
         keep_previous_log "$name"
+        "${name}_tidy"
         "${name}_launch"
     fi
     wait_until_answering "$name"
@@ -43,16 +44,10 @@ bring_up() {
 wait_until_answering() {
     local name=$1 deadline=$((SECONDS + start_seconds))
     until "${name}_answers"; do
-        running "$name" || fail_with_log "$name" 'ended while starting'
-        ((SECONDS < deadline)) || fail_with_log "$name" "has not answered for $start_seconds seconds"
+        running "$name" || die_with_log "$name" "$name ended while starting"
+        ((SECONDS < deadline)) || die_with_log "$name" "$name has not answered for $start_seconds seconds"
         sleep 0.1
     done
-}
-
-fail_with_log() {
-    warn "$1 $2; the end of $(log_of "$1"):"
-    tail -n 15 "$(log_of "$1")" | sed 's/^/    /' >&2
-    exit 1
 }
 
 keep_previous_log() {
@@ -89,6 +84,7 @@ stop_one() {
     began=$(milliseconds)
     if [[ $(launched "$name") ]]; then
         stop_processes "$name"
+        "${name}_tidy"
         printf '%-9s stopped in %s\n' "$name" "$(elapsed_since "$began")"
     else
         printf '%-9s was not running\n' "$name"
@@ -108,6 +104,8 @@ command_reset() {
         rm -rf "$(data_of "$name")"
         printf '%-9s data deleted\n' "$name"
     done
+    rmdir --ignore-fail-on-non-empty "$(readlink -f "$state/data")"
+    [[ -e $state/data ]] || rm -f "$state/data"
 }
 
 command_status() {
@@ -141,9 +139,14 @@ print_environment() {
     for name in "${all_services[@]}"; do "${name}_env"; done
 }
 
-command_kill() { signal_selected kill_processes killed; }
+command_kill() { signal_selected kill_service killed; }
 command_freeze() { signal_selected freeze_processes frozen; }
 command_thaw() { signal_selected thaw_processes thawed; }
+
+kill_service() {
+    kill_processes "$1"
+    "${1}_tidy"
+}
 
 signal_selected() {
     local name

@@ -5,6 +5,7 @@
 #   NAME_launch     starts it by way of `launch`
 #   NAME_answers    true once it has answered a real request
 #   NAME_settle     makes what the application expects to find; harmless when repeated
+#   NAME_tidy       removes what an ended server leaves behind and the next would stumble over
 #   NAME_version    the version installed
 #   NAME_env        KEY=value lines for tests and for the application
 # and NAME_stop_signal, NAME_stop_seconds: how it is asked to end, and for how long.
@@ -40,12 +41,20 @@ select_services() {
     done
 }
 
+# die_with_log NAME MESSAGE, with the end of what that name has logged.
+die_with_log() {
+    warn "services: $2; the end of $(log_of "$1"):"
+    tail -n 15 "$(log_of "$1")" | cut -c 1-200 | sed 's/^/    /' >&2
+    exit 1
+}
+
 log_of() { printf '%s/log/%s.log' "$state" "$1"; }
 data_of() { printf '%s/%s' "$(readlink -f "$state/data")" "$1"; }
 
 # Two starts at once would launch everything twice. The lock ends with this script: `launch` does
 # not hand it on.
 take_lock() {
+    [[ ! ${lock:-} ]] || return 0
     mkdir -p "$state"
     exec {lock}>"$state/lock"
     flock --timeout 300 "$lock" || die "another 'services' command holds $state/lock"
@@ -86,12 +95,12 @@ prepare_folders() {
 
 place_data() {
     if reachable_by_all_users "$state"; then
-        mkdir -p "$state/data"
+        install -d -m 755 "$state/data"
         return
     fi
     local elsewhere
     elsewhere=/var/tmp/pms-$(printf '%s' "$state" | sha256sum | cut -c 1-12)
-    mkdir -p -m 755 "$elsewhere"
+    install -d -m 755 "$elsewhere"
     [[ -O $elsewhere ]] || die "$elsewhere belongs to someone else"
     ln -sfn "$elsewhere" "$state/data"
 }

@@ -8,15 +8,14 @@ port_base=${PMS_LOCAL_PORT_BASE:-$(cat "$state/run/port-base" 2>/dev/null || pri
 # The last two digits recall the usual port: 5432, 6379, 5672, 8333 …
 port() { printf '%s' $((port_base + $1)); }
 
-remember_port_base() {
+# A set of services moves to other ports only as a whole.
+require_settled_ports() {
     local name before
     before=$(cat "$state/run/port-base" 2>/dev/null || printf '%s' "$port_base")
+    [[ $before != "$port_base" ]] || return 0
     for name in "${all_services[@]}"; do
-        if running "$name" && [[ $before != "$port_base" ]]; then
-            die "$name runs on ports from $before; stop it before moving to $port_base"
-        fi
+        if running "$name"; then die "$name runs on ports from $before; stop it before moving to $port_base"; fi
     done
-    printf '%s\n' "$port_base" >"$state/run/port-base"
 }
 
 # The inodes of sockets that listen on a port (state 0A), on any address.
@@ -27,26 +26,34 @@ listeners() {
         awk -v port=":$hex\$" '$2 ~ port && $4 == "0A" { print $10 }'
 }
 
-# "pid 17 (redis-server *:6379)" of a socket's owner.
+# Whose socket that is. The working directory tells one checkout's servers from another's.
 owner_of_socket() {
     local link pid
     link=$(find /proc/[0-9]*/fd -lname "socket:\[$1\]" -print -quit 2>/dev/null) || true
     pid=${link#/proc/}
     pid=${pid%%/*}
-    [[ $pid ]] || { printf 'a process of another user'; return; }
-    printf 'pid %s (%s)' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-120)"
+    if [[ $pid ]]; then
+        printf 'pid %s, %s in %s' "$pid" "$(cat "/proc/$pid/comm")" "$(readlink "/proc/$pid/cwd")"
+    else
+        printf 'a process of another user'
+    fi
 }
 
-# Dies with a line for each port that someone else holds.
-require_free_ports() {
-    local name number inode taken=0
+port_holders() {
+    local name number inode
     for name in "$@"; do
         for number in $("${name}_ports"); do
             for inode in $(listeners "$number"); do
-                warn "$name: port $number is held by $(owner_of_socket "$inode")"
-                taken=1
+                say "$name: port $number is held by $(owner_of_socket "$inode")"
             done
         done
     done
-    ((taken == 0)) || die "end that process, or choose other ports, for example: PMS_LOCAL_PORT_BASE=$((port_base + 100)) services start"
+}
+
+require_free_ports() {
+    local holders
+    holders=$(port_holders "$@" | uniq)
+    [[ $holders ]] || return 0
+    warn "$holders"
+    die "end what holds the ports, or choose others, for example: PMS_LOCAL_PORT_BASE=$((port_base + 100)) services start"
 }

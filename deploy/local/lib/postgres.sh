@@ -6,7 +6,7 @@ postgres_ports() { port 32; }
 # Debian keeps each major version in a folder of its own and none in PATH.
 postgres_bin() {
     local initdb
-    initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort --version-sort | tail -n 1)
+    initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort --version-sort | tail -n 1 || true)
     dirname "${initdb:-$(command -v initdb || printf /nowhere/initdb)}"
 }
 
@@ -15,7 +15,6 @@ postgres_version() { "$(postgres_bin)/postgres" --version | awk '{ print $3 }'; 
 # Client connections come over TCP only: a socket's path would be too long in a deep folder.
 postgres_launch() {
     postgres_create_cluster
-    postgres_drop_stale_lock
     launch postgres "$(postgres_bin)/postgres" -D "$(data_of postgres)" \
         -c listen_addresses=127.0.0.1 -c port="$(postgres_ports)" -c unix_socket_directories= \
         -c max_connections=400 -c fsync=on -c shared_buffers=256MB
@@ -33,17 +32,17 @@ postgres_create_cluster() {
     # In a shell of that user's, who could not open a password file of ours.
     as_service postgres bash -c '"$0" --pwfile=<(echo pms) "$@"' "$(postgres_bin)/initdb" \
         --pgdata=. --username=pms --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 >>"$(log_of postgres)" 2>&1 ||
-        die "initdb failed; see $(log_of postgres)"
+        die_with_log postgres 'initdb failed'
 }
 
 # PostgreSQL minds a lock file whose pid is alive. After a kill or a reboot that number may belong to
 # anything.
-postgres_drop_stale_lock() {
+postgres_tidy() {
     local lock_file pid
     lock_file=$(data_of postgres)/postmaster.pid
     [[ -f $lock_file ]] || return 0
     pid=$(head -n 1 "$lock_file")
-    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == postgres ]] || rm -f "$lock_file"
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == postgres && $(process_state "$pid") != Z ]] || rm -f "$lock_file"
 }
 
 postgres_query() {

@@ -1,8 +1,8 @@
 rabbitmq_stop_signal=TERM
 rabbitmq_stop_seconds=30
 
-# Clients, the node's own distribution port, and epmd, which tells where that is.
-rabbitmq_ports() { say "$(port 72)" "$(port 73)" "$(port 69)"; }
+# Clients, management over HTTP, the node's distribution port, and epmd, which tells where that is.
+rabbitmq_ports() { say "$(port 72)" "$(port 74)" "$(port 73)" "$(port 69)"; }
 rabbitmq_version() { basename /usr/lib/rabbitmq/lib/rabbitmq_server-* | cut -d - -f 2; }
 
 # epmd would be started by the node, as a daemon that outlives it; so it is ours from the start.
@@ -38,9 +38,11 @@ listeners.tcp.1 = 127.0.0.1:$(port 72)
 default_user = pms
 default_pass = pms
 default_user_tags.administrator = true
+management.tcp.ip = 127.0.0.1
+management.tcp.port = $(port 74)
 log.console.level = info
 CONF
-    say '[].' >"$1/enabled_plugins"
+    say '[rabbitmq_management].' >"$1/enabled_plugins"
 }
 
 # A login as a client does it: the protocol header, then Connection.StartOk for the server's
@@ -66,10 +68,12 @@ amqp_frame() {
 }
 
 rabbitmq_settle() { :; }
+rabbitmq_tidy() { :; }
 
 rabbitmq_env() {
     cat <<ENV
 PMS_TEST_AMQP_URL=amqp://pms:pms@127.0.0.1:$(port 72)/%2f
+PMS_TEST_RABBITMQ_MANAGEMENT_URL=http://pms:pms@127.0.0.1:$(port 74)
 PMS__RABBITMQ__HOST=127.0.0.1
 PMS__RABBITMQ__PORT=$(port 72)
 PMS__RABBITMQ__USER=pms

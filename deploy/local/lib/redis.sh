@@ -12,6 +12,7 @@ redis_launch() {
 
 redis_answers() { [[ $(timeout 3 redis-cli -h 127.0.0.1 -p "$(redis_ports)" PING 2>/dev/null) == PONG ]]; }
 redis_settle() { :; }
+redis_tidy() { :; }
 
 redis_env() {
     cat <<ENV

@@ -14,18 +14,27 @@ s3_endpoint() { printf 'http://127.0.0.1:%s' "$(port 33)"; }
 s3_launch() {
     local data
     data=$(data_of s3)
-    # What the volume server reports is all a lone master needs to know; with an old election in its
-    # folder it would wait 20 s for other masters.
-    rm -rf "$data/master"
     mkdir -p "$data/master" "$data/volumes"
     s3_configure "$data"
-    launch s3 "$weed" server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$data/volumes" \
+    launch s3 "$weed" -logtostderr=true server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$data/volumes" \
         -master.dir="$data/master" -master.port="$(port 93)" -master.port.grpc="$(port 94)" \
         -master.volumeSizeLimitMB=64 -master.electionTimeout=1s -master.telemetry=false \
         -volume.port="$(port 80)" -volume.port.grpc="$(port 81)" -volume.max=2000 -volume.preStopSeconds=0 \
         -filer -filer.port="$(port 88)" -filer.port.grpc="$(port 89)" \
         -s3 -s3.port="$(port 33)" -s3.port.grpc="$(port 34)" -s3.port.iceberg=0 -s3.port.lance=0 \
         -s3.config="$data/identities.json"
+}
+
+# What the volume server reports is all a lone master needs to know; with an old election in its
+# folder it would wait 20 s for other masters. The sockets are named after the ports and lie in /tmp
+# whatever one asks for; one that another user left behind keeps the server from starting.
+s3_tidy() {
+    local number
+    rm -rf "$(data_of s3)/master"
+    for number in $(s3_ports); do
+        rm -f /tmp/seaweedfs-*-"$number".sock ||
+            die "s3: delete that file as its owner, or choose other ports with PMS_LOCAL_PORT_BASE"
+    done
 }
 
 s3_configure() {
@@ -47,7 +56,7 @@ JSON
 # The status of a signed request. The body stays outside the signature, which curl would otherwise
 # make of the body as a form.
 s3_request() {
-    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 \
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --noproxy '*' \
         --aws-sigv4 "aws:amz:$s3_region:s3" --user "$s3_access_key:$s3_secret_key" \
         --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@" || true
 }
