@@ -45,6 +45,12 @@ impl Failure {
         }
     }
 
+    /// Reads what `Display` wrote: a failure comes back from the retry ladder as the reason of the last attempt.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        let (code, detail) = reason.split_once(": ")?;
+        Some(Self::passing(code.parse().ok()?, detail))
+    }
+
     /// What the owner of the product is told.
     pub fn to_image_error(&self) -> ImageError {
         ImageError {
@@ -92,5 +98,17 @@ mod tests {
             "the source did not answer: connection to 10.0.0.7 refused"
         );
         assert!(failure.is_passing);
+    }
+
+    #[test]
+    fn a_failure_survives_as_a_reason() {
+        let failure = Failure::passing(
+            ImageErrorCode::DownloadTimeout,
+            "the source sent nothing: for 10 s",
+        );
+        let read = Failure::of_reason(&failure.to_string()).unwrap();
+        assert_eq!(read.to_image_error(), failure.to_image_error());
+        assert!(Failure::of_reason("the handler panicked: why").is_none());
+        assert!(Failure::of_reason("").is_none());
     }
 }

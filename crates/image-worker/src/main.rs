@@ -1,3 +1,54 @@
-//! Entry point.
+//! The `image-worker` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use runtime::{
+    ConfigArgs, Settings, Shutdown, StartError, logging,
+    settings::{LoadOptions, Program},
+};
+use tracing::info;
+
+/// Fetches, renders and stores the pictures of products.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+fn main() -> ExitCode {
+    // A process has one provider; that there is none yet is certain here.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let arguments = Arguments::parse();
+    match start(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<()> {
+    let options = LoadOptions::from_process(Program::ImageWorker, &arguments.config);
+    let settings = Settings::load(&options).map_err(StartError::from)?;
+    logging::init(&settings.logging)?;
+    info!(?settings, "starting");
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = tokio.block_on(async {
+        let shutdown = Shutdown::listen(settings.shutdown.grace)?;
+        image_worker::worker::run(&settings, &shutdown).await
+    });
+    // A picture that is still being rendered after the grace period must not hold up the end.
+    tokio.shutdown_background();
+    outcome
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "an error at the start is for the person who started it"
+)]
+fn report(error: &anyhow::Error) {
+    eprintln!("image-worker: {error:#}");
+}

@@ -1,0 +1,72 @@
+//! From the settings to the parts of the worker.
+
+use broker::BrokerConfig;
+use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use runtime::settings::{Aws, Images, Rabbitmq};
+use storage_s3::S3Config;
+
+use crate::fetch::FetchLimits;
+
+/// How RabbitMQ is reached.
+pub fn broker(settings: &Rabbitmq) -> BrokerConfig {
+    BrokerConfig {
+        host: settings.host.clone(),
+        port: settings.port,
+        user: settings.user.clone(),
+        password: settings.password.clone(),
+        vhost: settings.vhost.clone(),
+        prefix: settings.prefix.clone(),
+        connect_timeout: settings.connect_timeout,
+        confirm_timeout: settings.confirm_timeout,
+        retry_delays: settings.retry_delays.clone(),
+        connection_name: concat!("image-worker ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
+
+/// How the bucket is reached.
+pub fn store(settings: &Aws) -> S3Config {
+    S3Config {
+        bucket: settings.s3bucket.clone(),
+        region: settings.region.clone(),
+        endpoint: settings.endpoint.clone(),
+        public_base_url: Some(settings.public_base_url.clone()),
+        access_key_id: settings.access_key_id.clone(),
+        secret_access_key: settings.secret_access_key.clone(),
+        request_timeout: settings.request_timeout,
+    }
+}
+
+/// What the fetcher puts up with.
+pub fn fetch_limits(settings: &Images) -> FetchLimits {
+    FetchLimits {
+        max_bytes: settings.max_bytes,
+        max_redirects: settings.max_redirects,
+        connect_timeout: settings.connect_timeout,
+        idle_timeout: settings.idle_timeout,
+        total_timeout: settings.total_timeout,
+    }
+}
+
+/// What is made of each picture.
+pub fn render_profile(settings: &Images) -> RenderProfile {
+    let (background, formats) = (settings.background, &settings.formats);
+    RenderProfile {
+        max_pixels: settings.max_pixels,
+        background: [background.red, background.green, background.blue],
+        variants: settings
+            .variants
+            .iter()
+            .map(|variant| VariantProfile {
+                name: variant.name.clone(),
+                longest_edge: variant.longest_edge,
+            })
+            .collect(),
+        jpeg: formats.jpeg.enabled.then_some(JpegProfile {
+            quality: formats.jpeg.quality,
+        }),
+        webp: formats.webp.enabled.then_some(WebpProfile {
+            quality: formats.webp.quality,
+            method: formats.webp.method,
+        }),
+    }
+}

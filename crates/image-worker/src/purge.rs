@@ -1,0 +1,40 @@
+//! Deletes the objects of a picture that is no longer wanted.
+
+use std::time::Instant;
+
+use broker::Outcome;
+use messages::ImagePurgeV1;
+use storage_s3::{Error, ObjectStore, keys};
+use tracing::info;
+
+use crate::timing::milliseconds_since;
+
+/// Carries out a purge. Doing it again deletes nothing more.
+pub async fn purge(store: &ObjectStore, job: &ImagePurgeV1) -> Outcome {
+    let began = Instant::now();
+    match delete(store, job).await {
+        Ok(objects) => {
+            info!(
+                image_id = %job.image_id,
+                generation = job.generation,
+                objects,
+                outcome = "purged",
+                duration_ms = milliseconds_since(began),
+                "job done",
+            );
+            Outcome::Done
+        }
+        // Even what does not heal by itself is worth the retries: an operator can mend it, and nobody else asks again.
+        Err(error) => Outcome::Retry {
+            reason: error.to_string(),
+        },
+    }
+}
+
+async fn delete(store: &ObjectStore, job: &ImagePurgeV1) -> Result<u64, Error> {
+    let mut objects = 0;
+    for prefix in keys::image_prefixes(job.image_id, job.generation) {
+        objects += store.objects_delete_prefix(&prefix).await?;
+    }
+    Ok(objects)
+}

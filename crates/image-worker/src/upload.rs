@@ -1,0 +1,65 @@
+//! Puts the variants of a picture into the bucket.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use domain::{ImageErrorCode::StorageUnavailable, Variant};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imaging::RenderedVariant;
+use messages::ImageProcessV1;
+use storage_s3::{CACHE_IMMUTABLE, ObjectStore, keys};
+use tracing::info;
+
+use crate::{failure::Failure, timing::milliseconds_since};
+
+/// Uploads of one picture that are under way at once.
+const UPLOADS_AT_ONCE: usize = 4;
+
+/// Stores `renditions` under the keys of the job's picture and generation, so that another run writes over the
+/// same objects. The answer keeps their order.
+///
+/// # Errors
+/// `storage_unavailable`, whatever the reason: an operator can mend even what does not heal by itself.
+pub async fn store_variants(
+    store: &ObjectStore,
+    job: &ImageProcessV1,
+    renditions: Vec<RenderedVariant>,
+) -> Result<Vec<Variant>, Failure> {
+    let began = Instant::now();
+    let variants: Vec<Variant> = stream::iter(renditions)
+        .map(|rendition| store_variant(store, job, rendition))
+        .buffered(UPLOADS_AT_ONCE)
+        .try_collect()
+        .await?;
+    info!(
+        objects = variants.len(),
+        bytes = variants.iter().map(|variant| variant.bytes).sum::<u64>(),
+        duration_ms = milliseconds_since(began),
+        "uploaded",
+    );
+    Ok(variants)
+}
+
+async fn store_variant(
+    store: &ObjectStore,
+    job: &ImageProcessV1,
+    rendition: RenderedVariant,
+) -> Result<Variant, Failure> {
+    let key = keys::variant_key(job.image_id, job.generation, &rendition.name, rendition.format);
+    let body = Bytes::from(rendition.bytes);
+    let bytes = body.len() as u64;
+    store
+        .object_put(&key, body, rendition.format.media_type(), CACHE_IMMUTABLE)
+        .await
+        .map_err(|error| {
+            Failure::passing(StorageUnavailable, "the variants could not be stored just now").caused_by(error)
+        })?;
+    Ok(Variant {
+        name: rendition.name,
+        format: rendition.format,
+        width: rendition.width,
+        height: rendition.height,
+        bytes,
+        key,
+    })
+}

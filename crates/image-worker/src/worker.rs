@@ -1,0 +1,130 @@
+//! The worker as a whole: checks what it needs, works until it is told to stop, and leaves nothing half done.
+
+use anyhow::Context as _;
+use broker::{Broker, BrokerError};
+use messages::Job;
+use runtime::{Settings, Shutdown, StartError, settings::Unreachable};
+use storage_s3::{Error, ObjectStore};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    configure,
+    fetch::{AddressGuard, Fetcher, Lookup},
+    handler::JobHandler,
+    process::Processor,
+    render::Renderer,
+};
+
+/// Runs the worker until `shutdown` begins and what is under way has ended, or its grace period has.
+///
+/// # Errors
+/// RabbitMQ or S3 does not answer, or no HTTP client can be built; the error says what to do.
+pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let store = store_open(settings).await?;
+    let config = configure::broker(&settings.rabbitmq);
+    Broker::check(&config)
+        .await
+        .map_err(|error| StartError::from(broker_unreachable(settings, &error)))?;
+    let concurrency = settings.worker.concurrency;
+    let images = &settings.images;
+    let fetcher = Fetcher::new(
+        configure::fetch_limits(images),
+        AddressGuard::new(images.allowed_networks.clone()),
+        Lookup::System,
+    )
+    .context("cannot build the HTTP client; is there a bundle of root certificates (ca-certificates)?")?;
+    let renderer = Renderer::new(
+        configure::render_profile(images),
+        concurrency,
+        images.render_timeout,
+    );
+
+    // Ends after the consumer: until then jobs acknowledge and answer.
+    let connected = CancellationToken::new();
+    let broker = Broker::start(config, connected.clone());
+    let handler = JobHandler::new(Processor {
+        fetcher,
+        renderer,
+        store,
+        publisher: broker.publisher(),
+    });
+    let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
+    info!(concurrency, version = env!("CARGO_PKG_VERSION"), "taking jobs");
+    let consuming = broker.consume::<Job, _>(handler, prefetch, shutdown.token());
+    if shutdown.within_grace(consuming).await.is_none() {
+        warn!("the grace period is over; what was under way goes back to the queue");
+    }
+    connected.cancel();
+    info!("stopped");
+    Ok(())
+}
+
+async fn store_open(settings: &Settings) -> Result<ObjectStore, StartError> {
+    let opening = async {
+        let store = ObjectStore::new(configure::store(&settings.aws)).await?;
+        store.check().await?;
+        Ok(store)
+    };
+    opening
+        .await
+        .map_err(|error| store_unreachable(settings, &error).into())
+}
+
+fn store_unreachable(settings: &Settings, error: &Error) -> Unreachable {
+    let aws = &settings.aws;
+    let address = match &aws.endpoint {
+        Some(endpoint) => format!("{endpoint}, bucket {}", aws.s3bucket),
+        None => format!("AWS in {}, bucket {}", aws.region, aws.s3bucket),
+    };
+    let (names, cure): (&[&str], _) = match error {
+        Error::NoSuchBucket { .. } | Error::NotFound { .. } => (&["aws.s3bucket"], "create the bucket"),
+        Error::AccessDenied { .. } | Error::Config { .. } => (
+            &["aws.access_key_id", "aws.s3bucket"],
+            "give keys, or a role, that may read and write the bucket",
+        ),
+        Error::Unavailable { .. } | Error::TooLarge { .. } | Error::Other { .. } => (
+            &["aws.endpoint", "aws.region"],
+            "see that the service runs and can be reached from here",
+        ),
+    };
+    settings.unreachable("S3", names, address, error, cure)
+}
+
+fn broker_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
+    let (names, cure): (&[&str], _) = match error {
+        BrokerError::Credentials { .. } => (
+            &["rabbitmq.user", "rabbitmq.password"],
+            "create the user, or correct the password",
+        ),
+        BrokerError::VirtualHost { .. } => (
+            &["rabbitmq.vhost", "rabbitmq.user"],
+            "create the virtual host and let the user in",
+        ),
+        BrokerError::Topology { .. } | BrokerError::Name(_) => (
+            &["rabbitmq.prefix", "rabbitmq.retry_delays"],
+            "remove queues that were declared otherwise, or take a prefix of their own",
+        ),
+        _ => (
+            &["rabbitmq.host", "rabbitmq.port"],
+            "see that RabbitMQ runs and can be reached from here",
+        ),
+    };
+    let cause = Causes(error);
+    settings.unreachable("RabbitMQ", names, settings.rabbitmq.address(), cause, cure)
+}
+
+/// An error with everything beneath it, in one line.
+struct Causes<'e>(&'e dyn std::error::Error);
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            write!(formatter, ": {error}")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! The worker on a real RabbitMQ and S3, against web servers that misbehave.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail, and say why"
+)]
+
+mod binary;
+mod fetch;
+mod jobs;
+mod purge;
+mod stage;

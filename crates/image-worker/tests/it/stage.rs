@@ -1,0 +1,213 @@
+//! A worker in this process, with a broker prefix, a bucket and a web server of its own.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use broker::{Broker, BrokerConfig, Delivery, GiveUp, Handler, Outcome, PublishError};
+use domain::{AccountId, ImageId, ProductId};
+use image_worker::{
+    configure,
+    fetch::{AddressGuard, FetchLimits, Fetcher, Lookup},
+    handler::JobHandler,
+    process::Processor,
+    render::Renderer,
+};
+use messages::{
+    Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageSource, Job, Message as _,
+};
+use runtime::{
+    Settings,
+    settings::{LoadOptions, Program},
+};
+use testkit::{Origin, TestBroker, TestBucket, eventually};
+use tokio_util::sync::CancellationToken;
+
+/// For anything that should have happened long before.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// For rendering; nothing here comes near it.
+const RENDER_TIMEOUT: Duration = Duration::from_secs(50);
+/// Pictures at a time.
+const CONCURRENCY: usize = 2;
+
+/// Generous limits, but for the size.
+pub(crate) const LIMITS: FetchLimits = FetchLimits {
+    max_bytes: 4 << 20,
+    max_redirects: 5,
+    connect_timeout: Duration::from_secs(10),
+    idle_timeout: Duration::from_secs(10),
+    total_timeout: Duration::from_secs(20),
+};
+
+/// Everything that has been answered.
+#[derive(Clone, Default)]
+struct Answers(Arc<Mutex<Vec<ImageResult>>>);
+
+impl Handler<ImageResult> for Answers {
+    async fn handle(&self, delivery: &Delivery<ImageResult>) -> Outcome {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(delivery.message.clone());
+        Outcome::Done
+    }
+
+    async fn give_up(&self, _: &Delivery<ImageResult>, _: &GiveUp) -> Result<(), PublishError> {
+        Ok(())
+    }
+}
+
+/// See the module.
+pub(crate) struct Stage {
+    answers: Answers,
+    broker: Broker,
+    stop: CancellationToken,
+    pub(crate) origin: Origin,
+    pub(crate) bucket: TestBucket,
+    pub(crate) rabbit: TestBroker,
+}
+
+impl Stage {
+    /// A worker that tries three times in quick succession.
+    pub(crate) async fn open() -> Self {
+        Self::with(LIMITS, &[100, 150].map(Duration::from_millis)).await
+    }
+
+    /// A worker with other limits and another retry ladder; loopback is open to it.
+    pub(crate) async fn with(limits: FetchLimits, retry_delays: &[Duration]) -> Self {
+        let fetcher = fetcher(limits, &["127.0.0.1/32"], Lookup::System);
+        let rabbit = TestBroker::create().await;
+        rabbit.delete_retry_queues_at_the_end(retry_delays);
+        let bucket = TestBucket::create().await;
+        let stop = CancellationToken::new();
+        let broker = Broker::start(broker_config(&rabbit, retry_delays), stop.clone());
+        let options = LoadOptions::bare(Program::ImageWorker, "/nonexistent");
+        let defaults = Settings::load(&options).unwrap().images;
+        let handler = JobHandler::new(Processor {
+            fetcher,
+            renderer: Renderer::new(configure::render_profile(&defaults), CONCURRENCY, RENDER_TIMEOUT),
+            store: bucket.store().await,
+            publisher: broker.publisher(),
+        });
+        let answers = Answers::default();
+        let (jobs, results) = (broker.clone(), broker.clone());
+        let (stop_jobs, stop_results) = (stop.clone(), stop.clone());
+        tokio::spawn(async move { jobs.consume::<Job, _>(handler, 2, stop_jobs).await });
+        let collecting = answers.clone();
+        tokio::spawn(async move {
+            results
+                .consume::<ImageResult, _>(collecting, 10, stop_results)
+                .await;
+        });
+        Self {
+            answers,
+            broker,
+            stop,
+            origin: Origin::start().await,
+            bucket,
+            rabbit,
+        }
+    }
+
+    /// Publishes a job for a new image.
+    pub(crate) async fn ask_for(&self, source: ImageSource) -> ImageProcessV1 {
+        let job = ImageProcessV1 {
+            account_id: AccountId::DEFAULT,
+            product_id: ProductId::generate(),
+            image_id: ImageId::generate(),
+            generation: 1,
+            source,
+        };
+        self.publish(&Job::Process(job.clone())).await;
+        job
+    }
+
+    /// Publishes a job for a new image at this address.
+    pub(crate) async fn ask_for_url(&self, url: impl Into<String>) -> ImageProcessV1 {
+        self.ask_for(ImageSource::Url { url: url.into() }).await
+    }
+
+    /// Publishes any job.
+    pub(crate) async fn publish(&self, job: &Job) {
+        let request = Some("request-1".to_owned());
+        let envelope = Envelope::first(job.image_id().uuid(), request, None);
+        self.broker.publisher().publish(&envelope, job).await.unwrap();
+    }
+
+    /// All answers so far about an image.
+    pub(crate) fn answers(&self, image_id: ImageId) -> Vec<ImageResult> {
+        let answers = self.answers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .iter()
+            .filter(|answer| answer.image_id() == image_id)
+            .cloned()
+            .collect()
+    }
+
+    /// Waits for the last answer about an image.
+    pub(crate) async fn ended(&self, image_id: ImageId) -> ImageResult {
+        eventually(DEADLINE, || async {
+            self.answers(image_id)
+                .into_iter()
+                .find(|answer| !matches!(answer, ImageResult::Started(_)))
+        })
+        .await
+    }
+
+    /// Waits until a job has succeeded.
+    pub(crate) async fn processed(&self, job: &ImageProcessV1) -> ImageProcessedV1 {
+        match self.ended(job.image_id).await {
+            ImageResult::Processed(processed) => processed,
+            other => panic!("{:?} ended as {other:?}", job.source),
+        }
+    }
+
+    /// Waits until a job has failed.
+    pub(crate) async fn failed(&self, job: &ImageProcessV1) -> ImageFailedV1 {
+        match self.ended(job.image_id).await {
+            ImageResult::Failed(failed) => failed,
+            other => panic!("{:?} ended as {other:?}", job.source),
+        }
+    }
+
+    /// Waits until so many messages are among the dead letters.
+    pub(crate) async fn dead(&self, count: u32) {
+        let dead = self.rabbit.names().dead();
+        eventually(DEADLINE, || async {
+            let depth = self.rabbit.queue_depth(&dead).await;
+            (depth == Some(count)).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Before the queues go, lest somebody declares them anew.
+        self.stop.cancel();
+    }
+}
+
+/// A fetcher that may also connect to `opened`.
+pub(crate) fn fetcher(limits: FetchLimits, opened: &[&str], lookup: Lookup) -> Fetcher {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let opened = opened.iter().map(|network| network.parse().unwrap()).collect();
+    Fetcher::new(limits, AddressGuard::new(opened), lookup).unwrap()
+}
+
+/// A broker beneath the prefix of the test.
+pub(crate) fn broker_config(rabbit: &TestBroker, retry_delays: &[Duration]) -> BrokerConfig {
+    BrokerConfig {
+        host: rabbit.host.clone(),
+        port: rabbit.port,
+        user: rabbit.user.clone(),
+        password: rabbit.password.clone().into(),
+        vhost: rabbit.vhost.clone(),
+        prefix: rabbit.prefix().to_owned(),
+        connect_timeout: Duration::from_secs(10),
+        confirm_timeout: Duration::from_secs(20),
+        retry_delays: retry_delays.to_vec(),
+        connection_name: "image-worker test".to_owned(),
+    }
+}
