@@ -63,3 +63,27 @@ impl BrokerConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_in_the_address_and_in_no_output() {
+        let config = BrokerConfig {
+            host: "localhost".to_owned(),
+            port: 5672,
+            user: "pms".to_owned(),
+            password: "p@ss/word %2f".into(),
+            vhost: "/".to_owned(),
+            prefix: "pms".to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            confirm_timeout: Duration::from_secs(5),
+            retry_delays: Vec::new(),
+            connection_name: "api".to_owned(),
+        };
+        assert_eq!(config.uri().authority.userinfo.password, "p@ss/word %2f");
+        assert!(!format!("{config:?}").contains("p@ss"));
+        assert!(!config.address().contains("p@ss"));
+    }
+}

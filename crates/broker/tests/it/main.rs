@@ -8,6 +8,7 @@
 
 mod bench;
 mod consumer;
+mod log;
 mod proxy;
 mod publisher;
 mod retry;
