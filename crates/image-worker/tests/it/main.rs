@@ -8,6 +8,8 @@
 
 mod binary;
 mod fetch;
+mod guard;
 mod jobs;
+mod outages;
 mod purge;
 mod stage;

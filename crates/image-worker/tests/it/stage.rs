@@ -6,10 +6,11 @@ use std::{
 };
 
 use broker::{Broker, BrokerConfig, Delivery, GiveUp, Handler, Outcome, PublishError};
-use domain::{AccountId, ImageId, ProductId};
+use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use image_worker::{
     configure,
-    fetch::{AddressGuard, FetchLimits, Fetcher, Lookup},
+    failure::Failure,
+    fetch::{AddressGuard, FetchLimits, Fetched, Fetcher, Lookup},
     handler::JobHandler,
     process::Processor,
     render::Renderer,
@@ -21,6 +22,7 @@ use runtime::{
     Settings,
     settings::{LoadOptions, Program},
 };
+use storage_s3::{ObjectStore, S3Config};
 use testkit::{Origin, TestBroker, TestBucket, eventually};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// For rendering; nothing here comes near it.
 const RENDER_TIMEOUT: Duration = Duration::from_secs(50);
+/// Three attempts in quick succession.
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(150)];
 /// Pictures at a time.
 const CONCURRENCY: usize = 2;
 
@@ -71,15 +75,30 @@ pub(crate) struct Stage {
 impl Stage {
     /// A worker that tries three times in quick succession.
     pub(crate) async fn open() -> Self {
-        Self::with(LIMITS, &[100, 150].map(Duration::from_millis)).await
+        Self::with(LIMITS, &RETRY_DELAYS).await
     }
 
-    /// A worker with other limits and another retry ladder; loopback is open to it.
+    /// A worker with other limits and another retry ladder.
     pub(crate) async fn with(limits: FetchLimits, retry_delays: &[Duration]) -> Self {
-        let fetcher = fetcher(limits, &["127.0.0.1/32"], Lookup::System);
+        Self::build(limits, retry_delays, |_| {}).await
+    }
+
+    /// A worker whose way to the bucket `detour` has changed.
+    pub(crate) async fn with_detour(detour: impl FnOnce(&mut S3Config)) -> Self {
+        Self::build(LIMITS, &RETRY_DELAYS, detour).await
+    }
+
+    async fn build(
+        limits: FetchLimits,
+        retry_delays: &[Duration],
+        detour: impl FnOnce(&mut S3Config),
+    ) -> Self {
+        let fetcher = fetcher(limits, HERE, Lookup::System);
         let rabbit = TestBroker::create().await;
         rabbit.delete_retry_queues_at_the_end(retry_delays);
         let bucket = TestBucket::create().await;
+        let mut store = bucket.config();
+        detour(&mut store);
         let stop = CancellationToken::new();
         let broker = Broker::start(broker_config(&rabbit, retry_delays), stop.clone());
         let options = LoadOptions::bare(Program::ImageWorker, "/nonexistent");
@@ -87,7 +106,7 @@ impl Stage {
         let handler = JobHandler::new(Processor {
             fetcher,
             renderer: Renderer::new(configure::render_profile(&defaults), CONCURRENCY, RENDER_TIMEOUT),
-            store: bucket.store().await,
+            store: ObjectStore::new(store).await.unwrap(),
             publisher: broker.publisher(),
         });
         let answers = Answers::default();
@@ -187,6 +206,20 @@ impl Drop for Stage {
         // Before the queues go, lest somebody declares them anew.
         self.stop.cancel();
     }
+}
+
+/// The one address of this machine that is open to fetchers here.
+pub(crate) const HERE: &[&str] = &["127.0.0.1/32"];
+
+/// A fetcher for what this machine serves.
+pub(crate) fn local_fetcher() -> Fetcher {
+    fetcher(LIMITS, HERE, Lookup::System)
+}
+
+/// The code of a fetch that failed, and whether another attempt may help.
+pub(crate) fn verdict(outcome: Result<Fetched, Failure>) -> (ImageErrorCode, bool) {
+    let failure = outcome.expect_err("the fetch should have failed");
+    (failure.code, failure.is_passing)
 }
 
 /// A fetcher that may also connect to `opened`.
