@@ -42,7 +42,10 @@ pub enum Updated<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
     /// It is gone, and its objects will be.
-    Done,
+    Done {
+        /// The last version that it had.
+        version: i64,
+    },
     /// The account has no such product.
     NotFound,
     /// It is not of the version that the caller expected.
@@ -52,7 +55,7 @@ pub enum Deleted {
     },
 }
 
-/// Changes a product to what `change` makes of it. Nobody else changes it meanwhile: its row is locked.
+/// Changes a product that is at one of the `expected` versions, where any are named, to what `change` makes of it. Nobody else changes it meanwhile: its row is locked.
 ///
 /// The version grows, and the time of the last change is set, only if something changed that can be seen. That time is
 /// the beginning of the transaction, but never earlier than the one before it.
@@ -63,7 +66,7 @@ pub async fn product_update<E>(
     database: &Database,
     account: AccountId,
     id: ProductId,
-    expected: Option<i64>,
+    expected: Option<&[i64]>,
     change: impl FnOnce(&Product) -> Result<ProductDraft, E>,
 ) -> Result<Updated<E>, StorageError> {
     let lease = database.lease().await?;
@@ -84,7 +87,7 @@ pub async fn product_update<E>(
             let Some(product) = found? else {
                 return Ok(End::Rollback(Updated::NotFound));
             };
-            if expected.is_some_and(|version| version != product.version) {
+            if expected.is_some_and(|versions| !versions.contains(&product.version)) {
                 let current = product.version;
                 return Ok(End::Rollback(Updated::VersionMismatch { current }));
             }
@@ -131,7 +134,7 @@ async fn draft_write_in_txn(
     Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
-/// Deletes a product with its images, and asks for their objects to be deleted.
+/// Deletes a product that is at one of the `expected` versions, where any are named, with its images, and asks for their objects to be deleted.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -139,7 +142,7 @@ pub async fn product_delete(
     database: &Database,
     account: AccountId,
     id: ProductId,
-    expected: Option<i64>,
+    expected: Option<&[i64]>,
     cause: &Cause,
 ) -> Result<Deleted, StorageError> {
     let lease = database.lease().await?;
@@ -160,7 +163,7 @@ pub async fn product_delete(
             let Some(product) = found? else {
                 return Ok(End::Rollback(Deleted::NotFound));
             };
-            if expected.is_some_and(|version| version != product.version) {
+            if expected.is_some_and(|versions| !versions.contains(&product.version)) {
                 let current = product.version;
                 return Ok(End::Rollback(Deleted::VersionMismatch { current }));
             }
@@ -180,7 +183,9 @@ pub async fn product_delete(
             let (deleted, purged) = join(delete, outbox_insert_in_txn(connection, &purges)).await;
             deleted?;
             purged?;
-            Ok(End::Commit(Deleted::Done))
+            Ok(End::Commit(Deleted::Done {
+                version: product.version,
+            }))
         })
         .await
 }

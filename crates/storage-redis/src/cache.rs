@@ -17,8 +17,6 @@ use crate::{
 
 /// How long a floor is held: longer than any fill that was under way can take.
 const FLOOR_TTL: Duration = Duration::from_secs(60);
-/// How much of a time to live is left to chance.
-const JITTER: f64 = 0.1;
 
 /// Products as their responses' bytes, shared by all processes. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +28,7 @@ struct Inner {
     scripts: Scripts,
     prefix: String,
     product_ttl: Duration,
+    ttl_jitter: Duration,
     not_found_ttl: Duration,
 }
 
@@ -46,6 +45,7 @@ impl Cache {
             scripts: Scripts::new(),
             prefix: config.prefix,
             product_ttl: config.product_ttl,
+            ttl_jitter: config.ttl_jitter,
             not_found_ttl: config.not_found_ttl,
         })))
     }
@@ -75,7 +75,7 @@ impl Cache {
             key,
             version,
             entry,
-            jittered(self.0.product_ttl),
+            jittered(self.0.product_ttl, self.0.ttl_jitter),
         )
         .await
             == Some(true)
@@ -85,9 +85,14 @@ impl Cache {
     /// kept.
     pub async fn product_put_not_found(&self, account_id: AccountId, product_id: ProductId) -> bool {
         let key = self.key(account_id, product_id);
-        let ttl = jittered(self.0.not_found_ttl);
-        self.run(&self.0.scripts.put, key, 0, frame::not_found(), ttl)
-            .await
+        self.run(
+            &self.0.scripts.put,
+            key,
+            0,
+            frame::not_found(),
+            self.0.not_found_ttl,
+        )
+        .await
             == Some(true)
     }
 
@@ -139,8 +144,8 @@ impl Cache {
     }
 }
 
-fn jittered(ttl: Duration) -> Duration {
-    ttl.mul_f64(1.0 - JITTER * fastrand::f64())
+fn jittered(ttl: Duration, jitter: Duration) -> Duration {
+    ttl.saturating_sub(jitter.mul_f64(fastrand::f64()))
 }
 
 #[cfg(test)]
@@ -148,13 +153,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lifetimes_are_spread_over_a_tenth() {
+    fn lifetimes_are_spread_over_the_jitter() {
         let ttl = Duration::from_secs(100);
-        let lifetimes: Vec<_> = (0..100).map(|_| jittered(ttl)).collect();
+        let lifetimes: Vec<_> = (0..100).map(|_| jittered(ttl, Duration::from_secs(30))).collect();
         assert!(
             lifetimes
                 .iter()
-                .all(|time| *time > Duration::from_secs(89) && *time <= ttl)
+                .all(|time| *time >= Duration::from_secs(70) && *time <= ttl)
         );
         assert!(lifetimes.iter().any(|time| *time != lifetimes[0]));
     }

@@ -25,8 +25,10 @@ pub struct CacheConfig {
     /// How long a caller waits for an answer at most, connecting included. A fill or an invalidation, which take a
     /// connection to themselves, may take twice as long.
     pub response_timeout: Duration,
-    /// How long a product is kept; each one up to a tenth shorter, so that they do not all end at once.
+    /// How long a product is kept.
     pub product_ttl: Duration,
+    /// Each product is kept up to this much shorter, so that they do not all end at once.
+    pub ttl_jitter: Duration,
     /// How long it is kept that there is no such product.
     pub not_found_ttl: Duration,
 }

@@ -58,6 +58,7 @@ impl TestRedis {
             prefix: self.prefix.clone(),
             response_timeout: Duration::from_millis(500),
             product_ttl: Duration::from_secs(60),
+            ttl_jitter: Duration::ZERO,
             not_found_ttl: Duration::from_secs(10),
         }
     }

@@ -39,6 +39,7 @@ pub(super) fn cache_config(settings: &Settings) -> CacheConfig {
         prefix: redis.prefix.clone(),
         response_timeout: redis.response_timeout,
         product_ttl: cache.ttl,
+        ttl_jitter: cache.ttl_jitter,
         not_found_ttl: cache.not_found_ttl,
     }
 }

@@ -6,9 +6,10 @@ use actix_web::{
     Error, HttpMessage as _, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::{
-        StatusCode,
-        header::{HeaderName, HeaderValue},
+        Method, StatusCode,
+        header::{HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
@@ -42,44 +43,69 @@ async fn run(
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
-    let plain = request.request().clone();
+    let asked = Asked {
+        method: request.method().clone(),
+        // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
+        route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
+        path: request.path().to_owned(),
+    };
     let limit = request
         .app_data::<web::Data<RequestTimeout>>()
         .map_or(Duration::from_secs(30), |limit| limit.0);
     let outcome = match tokio::time::timeout(limit, next.call(request)).await {
-        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
-        Ok(Err(error)) => Err(error),
+        Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
         Err(_) => Err(Problem::new(
             ProblemCode::RequestTimeout,
             "The request was not answered in time.",
         )
         .into()),
     };
-    let (mut response, cause) = match outcome {
-        Ok(response) => settle(response, &context.request_id),
-        Err(error) => {
-            let (response, cause) = answer(&error, plain.path(), &context.request_id);
-            (ServiceResponse::new(plain, response), cause)
+    match outcome {
+        Ok(response) => {
+            let (mut response, cause) = settle(response, &asked.path, &context.request_id);
+            name(response.headers_mut(), &context.request_id);
+            record(
+                &asked,
+                &context,
+                response.response(),
+                begun.elapsed(),
+                cause.as_deref(),
+            );
+            Ok(response)
         }
-    };
-    if let Ok(value) = HeaderValue::from_str(&context.request_id) {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(REQUEST_ID), value);
+        // The request is gone with its handler, so the answer travels as an error whose response is ready.
+        Err(error) => {
+            let (mut response, cause) = answer(&error, &asked.path, &context.request_id);
+            name(response.headers_mut(), &context.request_id);
+            record(&asked, &context, &response, begun.elapsed(), cause.as_deref());
+            Err(InternalError::from_response(error, response).into())
+        }
     }
-    record(&response, &context, begun.elapsed(), cause.as_deref());
-    Ok(response)
+}
+
+/// What a request asked for, as the logs tell it.
+struct Asked {
+    method: Method,
+    route: String,
+    path: String,
+}
+
+fn name(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static(REQUEST_ID), value);
+    }
 }
 
 /// A handler's error arrives inside its response; its body is made here, where path and request id are known.
 fn settle(
     response: ServiceResponse<BoxBody>,
+    path: &str,
     request_id: &str,
 ) -> (ServiceResponse<BoxBody>, Option<String>) {
     let Some(error) = response.response().error() else {
         return (response, None);
     };
-    let (body, cause) = answer(error, response.request().path(), request_id);
+    let (body, cause) = answer(error, path, request_id);
     let headers = response.headers().clone();
     let mut response = response.into_response(body);
     for (name, value) in headers {
@@ -115,18 +141,16 @@ fn translate(error: &Error) -> Problem {
 }
 
 fn record(
-    response: &ServiceResponse<BoxBody>,
+    asked: &Asked,
     context: &RequestContext,
+    response: &HttpResponse<BoxBody>,
     took: Duration,
     cause: Option<&str>,
 ) {
-    let method = response.request().method().as_str();
-    let route = response.request().match_pattern();
-    // Paths that are nobody's route are not named: callers choose them, and they would fill the logs' index.
-    let route = route.as_deref().unwrap_or("none");
+    let (method, route) = (asked.method.as_str(), asked.route.as_str());
     let status = response.status().as_u16();
     let duration_ms = took.as_secs_f64() * 1_000.0;
-    let bytes = match response.response().body().size() {
+    let bytes = match response.body().size() {
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,
     };

@@ -1,34 +1,45 @@
 //! What is answered where no route fits.
 
-use actix_web::{
-    HttpResponse,
-    http::header,
-    web::{self, ServiceConfig},
-};
+use actix_web::{HttpRequest, HttpResponse, dev::ResourceDef, http::header, web::Data};
 use domain::ProblemCode;
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::problem::Problem;
 
-/// Answers 404 to every address that is nobody's.
-pub(super) async fn not_found() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(
-        ProblemCode::NotFound,
-        "There is nothing at this address; `/docs` lists what there is.",
-    ))
-}
+/// The addresses that there are, with the methods that each takes.
+pub(super) struct Addresses(Vec<(ResourceDef, String)>);
 
-/// Answers 405 to the methods that an address of the document does not take.
-pub(super) fn configure(config: &mut ServiceConfig, document: &OpenApi) {
-    for (path, item) in &document.paths.paths {
-        let allow = methods(item).join(", ");
-        config.service(web::resource(path.as_str()).to(move || refuse_method(allow.clone())));
+impl Addresses {
+    /// Those of a document.
+    pub(super) fn of(document: &OpenApi) -> Self {
+        let paths = document.paths.paths.iter();
+        Self(
+            paths
+                .map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item).join(", ")))
+                .collect(),
+        )
     }
 }
 
-async fn refuse_method(allow: String) -> Result<HttpResponse, Problem> {
-    let detail = format!("This address takes {allow}.");
-    Err(Problem::new(ProblemCode::MethodNotAllowed, detail).with_header(header::ALLOW, allow))
+/// Answers 405 where an address is there, but not for the method, and else 404.
+pub(super) async fn refuse(
+    request: HttpRequest,
+    addresses: Data<Addresses>,
+) -> Result<HttpResponse, Problem> {
+    let found = addresses
+        .0
+        .iter()
+        .find(|(address, _)| address.is_match(request.path()));
+    Err(match found {
+        Some((_, allow)) => {
+            let detail = format!("This address takes {allow}.");
+            Problem::new(ProblemCode::MethodNotAllowed, detail).with_header(header::ALLOW, allow.as_str())
+        }
+        None => Problem::new(
+            ProblemCode::NotFound,
+            "There is nothing at this address; `/docs` lists what there is.",
+        ),
+    })
 }
 
 fn methods(item: &PathItem) -> Vec<&'static str> {

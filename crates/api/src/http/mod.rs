@@ -61,8 +61,8 @@ pub fn application(
         .app_data(web::Data::new(shared.body_limit))
         .app_data(web::PayloadConfig::new(shared.body_limit.0))
         .configure(|config| pages::configure(config, &document))
-        .configure(|config| fallback::configure(config, &document))
-        .default_service(web::to(fallback::not_found))
+        .app_data(web::Data::new(fallback::Addresses::of(&document)))
+        .default_service(web::to(fallback::refuse))
         .wrap(from_fn(edge::edge))
 }
 

@@ -17,18 +17,10 @@ pub async fn delete_product(
     expected: Option<&[i64]>,
     cause: &Cause,
 ) -> Result<(), ProductError> {
-    match product_delete(
-        &catalogue.database,
-        account,
-        id,
-        expected.and_then(|v| v.first().copied()),
-        cause,
-    )
-    .await?
-    {
-        Deleted::Done => {
+    match product_delete(&catalogue.database, account, id, expected, cause).await? {
+        Deleted::Done { version } => {
             // A reader may still hold the last version; the one after it never comes.
-            catalogue.invalidate(account, id, i64::MAX >> 12).await;
+            catalogue.invalidate(account, id, version + 1).await;
             tracing::info!(product_id = %id, "product deleted");
             Ok(())
         }

@@ -20,15 +20,7 @@ pub async fn update_product(
     patch: &Value,
 ) -> Result<Rendered, ProductError> {
     let change = |product: &domain::Product| draft::read_patched(&product.draft, patch, catalogue.currency);
-    match product_update(
-        &catalogue.database,
-        account,
-        id,
-        expected.and_then(|v| v.first().copied()),
-        change,
-    )
-    .await?
-    {
+    match product_update(&catalogue.database, account, id, expected, change).await? {
         Updated::Changed(product) => {
             catalogue.invalidate(account, id, product.version).await;
             tracing::info!(product_id = %id, version = product.version, "product changed");

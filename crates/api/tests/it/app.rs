@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::application::Application;
+use messages::Work;
 use reqwest::{Method, header::HeaderMap};
 use runtime::{
     Settings, Shutdown,
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct TestApp {
     pub(crate) database: TestDatabase,
     pub(crate) broker: TestBroker,
-    pub(crate) redis: TestRedis,
+    _redis: TestRedis,
     base: String,
     client: reqwest::Client,
     shutdown: Shutdown,
@@ -54,19 +55,33 @@ impl TestApp {
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
         let broker = TestBroker::create().await;
-        let redis = TestRedis::create().await;
+        let redis = TestRedis::create();
         let environment = [database.settings(), broker.settings(), redis.settings()].concat();
-        let fixed = [("PMS__SERVER__PORT", "0"), ("PMS__AWS__PUBLIC_BASE_URL", "https://pictures.example.com")];
+        let fixed = [
+            ("PMS__SERVER__PORT", "0"),
+            ("PMS__SERVER__ADMIN_PORT", "0"),
+            ("PMS__AWS__PUBLIC_BASE_URL", "https://pictures.example.com"),
+        ];
         let options = LoadOptions::bare(Program::Api, std::env::temp_dir().join("no-such-folder"))
             .with_environment(environment)
             .with_environment(fixed)
             .with_environment(settings.iter().copied());
         let shutdown = Shutdown::new(Duration::from_secs(10));
-        let application = Application::build(&Settings::load(&options).unwrap(), shutdown.clone()).await.unwrap();
+        let application = Application::build(&Settings::load(&options).unwrap(), shutdown.clone())
+            .await
+            .unwrap();
         let base = format!("http://{}", application.address());
         let running = tokio::spawn(application.run_until_stopped());
         let client = testkit::http_client();
-        Self { database, broker, redis, base, client, shutdown, running }
+        Self {
+            database,
+            broker,
+            _redis: redis,
+            base,
+            client,
+            shutdown,
+            running,
+        }
     }
 
     /// Stops the api, as SIGTERM does, and keeps its parts.
@@ -75,8 +90,17 @@ impl TestApp {
         (&mut self.running).await.unwrap().unwrap();
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body);
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -84,7 +108,12 @@ impl TestApp {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, text, body }
+        Answer {
+            status,
+            headers,
+            text,
+            body,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -97,16 +126,34 @@ impl TestApp {
 
     pub(crate) async fn post_with(&self, headers: &[(&str, &str)], body: Value) -> Answer {
         let headers = [headers, &[("content-type", "application/json")]].concat();
-        self.send(Method::POST, "/api/v1/products", &headers, body.to_string().into_bytes()).await
+        self.send(
+            Method::POST,
+            "/api/v1/products",
+            &headers,
+            body.to_string().into_bytes(),
+        )
+        .await
     }
 
     pub(crate) async fn patch(&self, id: &str, headers: &[(&str, &str)], body: Value) -> Answer {
         let headers = [headers, &[("content-type", "application/merge-patch+json")]].concat();
-        self.send(Method::PATCH, &format!("/api/v1/products/{id}"), &headers, body.to_string().into_bytes()).await
+        self.send(
+            Method::PATCH,
+            &format!("/api/v1/products/{id}"),
+            &headers,
+            body.to_string().into_bytes(),
+        )
+        .await
     }
 
     pub(crate) async fn delete(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
-        self.send(Method::DELETE, &format!("/api/v1/products/{id}"), headers, Vec::new()).await
+        self.send(
+            Method::DELETE,
+            &format!("/api/v1/products/{id}"),
+            headers,
+            Vec::new(),
+        )
+        .await
     }
 
     pub(crate) async fn product(&self, id: &str) -> Answer {
@@ -115,15 +162,30 @@ impl TestApp {
 
     /// A product with a number of pictures, which nobody will fetch; its body.
     pub(crate) async fn create(&self, name: &str, images: usize) -> Answer {
-        let images: Vec<_> = (0..images).map(|index| json!({"source_url": format!("https://example.com/{index}.jpg")})).collect();
-        let answer = self.post(json!({"name": name, "price": {"amount": "5.00"}, "images": images})).await;
+        let images: Vec<_> = (0..images)
+            .map(|index| json!({"source_url": format!("https://example.com/{index}.jpg")}))
+            .collect();
+        let answer = self
+            .post(json!({"name": name, "price": {"amount": "5.00"}, "images": images}))
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer
     }
 
     /// How many jobs wait for a worker.
     pub(crate) async fn jobs(&self) -> u32 {
-        self.broker.depth(&self.broker.names().queue(messages::Work::Jobs)).await
+        self.broker
+            .queue_depth(&self.broker.names().queue(Work::Jobs))
+            .await
+            .unwrap_or(0)
+    }
+
+    /// How many results wait to be applied.
+    pub(crate) async fn results(&self) -> u32 {
+        self.broker
+            .queue_depth(&self.broker.names().queue(Work::Results))
+            .await
+            .unwrap_or(0)
     }
 }
 

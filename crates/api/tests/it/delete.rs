@@ -1,22 +1,29 @@
 //! `DELETE /api/v1/products/{id}`.
 
+use std::time::Duration;
+
 use testkit::eventually;
 
 use crate::app::TestApp;
+
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_product_is_gone_and_its_pictures_are_purged_through_the_queue() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 2).await.id().to_owned();
-    eventually(async || (app.jobs().await == 2).then_some(())).await;
+    eventually(PATIENCE, async || (app.jobs().await == 2).then_some(())).await;
     assert_eq!(app.product(&id).await.status, 200);
     let gone = app.delete(&id, &[]).await;
     assert_eq!((gone.status, gone.text.as_str()), (204, ""));
     assert_eq!(app.product(&id).await.status, 404);
     assert_eq!(app.delete(&id, &[]).await.status, 404);
-    assert_eq!(app.get("/api/v1/products").await.body["data"], serde_json::json!([]));
+    assert_eq!(
+        app.get("/api/v1/products").await.body["data"],
+        serde_json::json!([])
+    );
     // One purge for each picture, behind its job.
-    eventually(async || (app.jobs().await == 4).then_some(())).await;
+    eventually(PATIENCE, async || (app.jobs().await == 4).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,13 +8,18 @@ use crate::app::TestApp;
 async fn a_server_with_all_its_parts_is_ready() {
     let app = TestApp::start().await;
     assert_eq!(app.get("/health/live").await.body, json!({"status": "live"}));
-    let ready = testkit::eventually(async || {
+    let ready = testkit::eventually(std::time::Duration::from_secs(15), async || {
         let answer = app.get("/health/ready").await;
         (answer.body["status"] == "ready").then_some(answer)
     })
     .await;
     assert_eq!(ready.status, 200);
-    let parts: Vec<_> = ready.body["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+    let parts: Vec<_> = ready.body["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["name"].as_str().unwrap())
+        .collect();
     assert_eq!(parts, ["postgresql", "redis", "rabbitmq"]);
 }
 

@@ -1,5 +1,7 @@
 //! The api as its callers see it: a real server, on a database, key prefix and queue prefix of its own.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be unwrapped must fail the test")]
+
 mod app;
 mod create;
 mod delete;

@@ -10,9 +10,16 @@ async fn a_caller_who_has_the_current_version_gets_no_body() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 0).await.id().to_owned();
     let path = format!("/api/v1/products/{id}");
-    let known = app.send(Method::GET, &path, &[("if-none-match", "\"1\"")], Vec::new()).await;
-    assert_eq!((known.status, known.text.as_str(), known.header("etag")), (304, "", "\"1\""));
-    let changed = app.send(Method::GET, &path, &[("if-none-match", "\"0\"")], Vec::new()).await;
+    let known = app
+        .send(Method::GET, &path, &[("if-none-match", "\"1\"")], Vec::new())
+        .await;
+    assert_eq!(
+        (known.status, known.text.as_str(), known.header("etag")),
+        (304, "", "\"1\"")
+    );
+    let changed = app
+        .send(Method::GET, &path, &[("if-none-match", "\"0\"")], Vec::new())
+        .await;
     assert_eq!(changed.status, 200);
 }
 
@@ -21,7 +28,10 @@ async fn head_answers_like_get_without_the_body() {
     let app = TestApp::start().await;
     let created = app.create("Mug", 1).await;
     let path = created.header("location");
-    let (get, head) = (app.get(path).await, app.send(Method::HEAD, path, &[], Vec::new()).await);
+    let (get, head) = (
+        app.get(path).await,
+        app.send(Method::HEAD, path, &[], Vec::new()).await,
+    );
     assert_eq!((head.status, head.text.as_str()), (200, ""));
     for name in ["etag", "content-type", "content-length", "cache-control"] {
         assert_eq!(head.header(name), get.header(name), "{name}");
@@ -50,7 +60,9 @@ async fn a_second_read_is_served_without_the_database() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 0).await.id().to_owned();
     let first = app.product(&id).await;
-    app.database.execute(&format!("DELETE FROM products WHERE id = '{id}'")).await;
+    app.database
+        .execute(&format!("DELETE FROM products WHERE id = '{id}'"))
+        .await;
     let second = app.product(&id).await;
     assert_eq!((second.status, second.body), (200, first.body));
 }
@@ -70,6 +82,10 @@ async fn what_is_no_identifier_names_nothing() {
     let app = TestApp::start().await;
     for id in ["1", "mug", "00000000-0000-7000-8000-000000000000", "%00"] {
         let answer = app.product(id).await;
-        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{id}");
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (404, &json!("not_found")),
+            "{id}"
+        );
     }
 }

@@ -8,7 +8,13 @@ use crate::app::TestApp;
 async fn a_change_shows_at_once_and_raises_the_version() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 2).await.id().to_owned();
-    let changed = app.patch(&id, &[], json!({"name": "Bowl", "sku": "BOWL-1", "metadata": {"size": "L"}})).await;
+    let changed = app
+        .patch(
+            &id,
+            &[],
+            json!({"name": "Bowl", "sku": "BOWL-1", "metadata": {"size": "L"}}),
+        )
+        .await;
     assert_eq!((changed.status, changed.header("etag")), (200, "\"2\""));
     assert_eq!(changed.body["version"], 2);
     assert_eq!(changed.body["images"].as_array().map(Vec::len), Some(2));
@@ -19,7 +25,12 @@ async fn a_change_shows_at_once_and_raises_the_version() {
 async fn a_change_that_changes_nothing_keeps_the_version() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 0).await.id().to_owned();
-    for patch in [json!({}), json!({"name": "Mug"}), json!({"sku": null}), json!({"price": {"amount": "5.0"}})] {
+    for patch in [
+        json!({}),
+        json!({"name": "Mug"}),
+        json!({"sku": null}),
+        json!({"price": {"amount": "5.0"}}),
+    ] {
         let answer = app.patch(&id, &[], patch).await;
         assert_eq!((answer.status, &answer.body["version"]), (200, &json!(1)));
     }
@@ -39,14 +50,21 @@ async fn of_two_changes_to_one_version_one_wins_and_the_other_is_told() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
     let lost = if one.status == 412 { one } else { other };
-    assert_eq!((&lost.body["code"], lost.header("etag")), (&json!("precondition_failed"), "\"2\""));
+    assert_eq!(
+        (&lost.body["code"], lost.header("etag")),
+        (&json!("precondition_failed"), "\"2\"")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn if_match_takes_any_version_it_names() {
     let app = TestApp::start().await;
     let id = app.create("Mug", 0).await.id().to_owned();
-    let status = async |tags: &str, name: &str| app.patch(&id, &[("if-match", tags)], json!({"name": name})).await.status;
+    let status = async |tags: &str, name: &str| {
+        app.patch(&id, &[("if-match", tags)], json!({"name": name}))
+            .await
+            .status
+    };
     assert_eq!(status("\"9\", \"1\"", "A").await, 200);
     assert_eq!(status("*", "B").await, 200);
     assert_eq!(status("W/\"3\"", "C").await, 412);
@@ -58,10 +76,20 @@ async fn if_match_takes_any_version_it_names() {
 async fn a_patch_that_breaks_rules_changes_nothing_and_lists_them_all() {
     let app = TestApp::start().await;
     let created = app.create("Mug", 0).await;
-    let refused = app.patch(created.id(), &[], json!({"name": null, "version": 9, "images": [], "price": {"amount": "x"}})).await;
+    let refused = app
+        .patch(
+            created.id(),
+            &[],
+            json!({"name": null, "version": 9, "images": [], "price": {"amount": "x"}}),
+        )
+        .await;
     assert_eq!(refused.status, 422);
-    let mut pointers: Vec<_> =
-        refused.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+    let mut pointers: Vec<_> = refused.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].as_str().unwrap())
+        .collect();
     pointers.sort_unstable();
     assert_eq!(pointers, ["#/images", "#/name", "#/price/amount", "#/version"]);
     assert_eq!(app.product(created.id()).await.body, created.body);
@@ -72,8 +100,14 @@ async fn a_sku_of_another_product_cannot_be_taken() {
     let app = TestApp::start().await;
     let (one, other) = (app.create("One", 0).await, app.create("Other", 0).await);
     assert_eq!(app.patch(one.id(), &[], json!({"sku": "A-1"})).await.status, 200);
-    assert_eq!(app.patch(other.id(), &[], json!({"sku": "A-1"})).await.status, 409);
+    assert_eq!(
+        app.patch(other.id(), &[], json!({"sku": "A-1"})).await.status,
+        409
+    );
     // A sku is free again once its product is gone.
     assert_eq!(app.delete(one.id(), &[]).await.status, 204);
-    assert_eq!(app.patch(other.id(), &[], json!({"sku": "A-1"})).await.status, 200);
+    assert_eq!(
+        app.patch(other.id(), &[], json!({"sku": "A-1"})).await.status,
+        200
+    );
 }

@@ -29,9 +29,15 @@ async fn rename(room: &Room, product: &Product, expected: Option<i64>, name: &st
             ..product.draft.clone()
         })
     };
-    product_update(&room.database, product.account_id, product.id, expected, change)
-        .await
-        .unwrap()
+    product_update(
+        &room.database,
+        product.account_id,
+        product.id,
+        expected.as_ref().map(std::slice::from_ref),
+        change,
+    )
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -261,14 +267,17 @@ async fn a_deletion_takes_the_images_along_and_asks_for_their_objects_to_be_dele
     let room = Room::open().await;
     let created = room.create(&product_of(draft("Mug"), 3)).await;
     room.execute("DELETE FROM outbox").await;
-    let delete = async |expected| {
+    let delete = async |expected: Option<&[i64]>| {
         product_delete(&room.database, created.account_id, created.id, expected, &cause())
             .await
             .unwrap()
     };
-    assert_eq!(delete(Some(2)).await, Deleted::VersionMismatch { current: 1 });
+    assert_eq!(
+        delete(Some(&[2, 3])).await,
+        Deleted::VersionMismatch { current: 1 }
+    );
     assert_eq!(room.count("outbox").await, 0);
-    assert_eq!(delete(Some(1)).await, Deleted::Done);
+    assert_eq!(delete(Some(&[3, 1])).await, Deleted::Done { version: 1 });
     assert_eq!(delete(None).await, Deleted::NotFound);
     assert_eq!((room.count("products").await, room.count("images").await), (0, 0));
     let purged = room.texts("SELECT convert_from(body, 'UTF8') AS text FROM outbox WHERE type_name = 'image.purge.v1' ORDER BY id").await;
@@ -372,5 +381,5 @@ async fn every_call_can_run_on_another_thread() {
             .await
             .unwrap()
     });
-    assert_eq!(task.await.unwrap(), Deleted::Done);
+    assert_eq!(task.await.unwrap(), Deleted::Done { version: 1 });
 }

@@ -1,0 +1,11 @@
+//! What is promised of pictures, on fixtures made by code and on a photograph of the project.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made must fail the test"
+)]
+
+mod fixtures;
+mod hostile;
+mod limits;
+mod render;

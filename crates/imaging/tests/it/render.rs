@@ -1,0 +1,206 @@
+//! What comes out.
+
+use domain::ImageFormat::{Gif, Jpeg, Png, WebP};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use imaging::render;
+use moxcms::ColorProfile;
+
+use crate::fixtures::{
+    QUARTERS, exif, file, half_clear, is_close, jpeg, jpeg_cmyk, profile, quarters, quarters_of,
+};
+
+#[test]
+fn every_format_becomes_both_formats() {
+    let picture = quarters(320, 240);
+    for (source, format) in [
+        (jpeg(&picture, &[], |_| {}), Jpeg),
+        (jpeg(&picture, &[], mozjpeg::Compress::set_progressive_mode), Jpeg),
+        (file(picture.clone(), ImageFormat::Png), Png),
+        (file(picture.clone(), ImageFormat::WebP), WebP),
+        (file(picture.clone(), ImageFormat::Gif), Gif),
+    ] {
+        let rendered = render(&source, &profile(&[160])).unwrap();
+        assert_eq!(
+            (rendered.width, rendered.height, rendered.format),
+            (320, 240, format)
+        );
+        for output in [Jpeg, WebP] {
+            for (found, expected) in quarters_of(&rendered, output).into_iter().zip(QUARTERS) {
+                assert!(
+                    is_close(found, expected, 12),
+                    "{format} to {output}: {found:?}, not {expected:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_orientation_ends_upright() {
+    let upright = quarters(300, 200);
+    let picture = DynamicImage::from(upright);
+    // What a camera stores so that the value's turn makes it upright again.
+    for (value, stored) in [
+        (1, picture.clone()),
+        (2, picture.fliph()),
+        (3, picture.rotate180()),
+        (4, picture.flipv()),
+        (5, picture.rotate90().fliph()),
+        (6, picture.rotate270()),
+        (7, picture.rotate270().fliph()),
+        (8, picture.rotate90()),
+    ] {
+        let source = jpeg(&stored.into_rgb8(), &[exif(value)], |_| {});
+        let rendered = render(&source, &profile(&[120])).unwrap();
+        assert_eq!(
+            (rendered.width, rendered.height),
+            (300, 200),
+            "orientation {value}"
+        );
+        let variant = &rendered.variants[0];
+        assert_eq!((variant.width, variant.height), (120, 80), "orientation {value}");
+        for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
+            assert!(
+                is_close(found, expected, 12),
+                "orientation {value}: {found:?}, not {expected:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_picture_is_never_enlarged() {
+    let source = file(quarters(150, 100), ImageFormat::Png);
+    let rendered = render(&source, &profile(&[1600, 800, 100])).unwrap();
+    let sizes: Vec<_> = rendered
+        .variants
+        .iter()
+        .map(|variant| (variant.name.as_str(), variant.width, variant.height))
+        .collect();
+    assert_eq!(sizes.len(), 6);
+    for expected in [("v1600", 150, 100), ("v800", 150, 100), ("v100", 100, 67)] {
+        assert_eq!(
+            sizes.iter().filter(|size| **size == expected).count(),
+            2,
+            "{expected:?} in {sizes:?}"
+        );
+    }
+}
+
+#[test]
+fn sizes_come_from_the_original_and_not_from_a_scaled_decode() {
+    // Decoded at a quarter, this picture is 501 × 126, of which 200 wide would be 50 high; of the original it is 50, too,
+    // but of 2001 × 507 it is 51 against 51; the odd pixels are what this is about.
+    for (width, height) in [(2001, 501), (2003, 507), (1999, 1), (1, 1999)] {
+        let source = jpeg(&quarters(width, height), &[], |_| {});
+        let rendered = render(&source, &profile(&[200])).unwrap();
+        let longest = f64::from(width.max(height));
+        let expected = [width, height].map(|edge| (f64::from(edge) * 200.0 / longest).round().max(1.0));
+        assert_eq!(
+            [rendered.variants[0].width, rendered.variants[0].height].map(f64::from),
+            expected
+        );
+    }
+}
+
+#[test]
+fn transparency_is_kept_in_webp_and_shows_the_background_in_jpeg() {
+    let source = file(half_clear(200, 100), ImageFormat::Png);
+    let mut wanted = profile(&[100]);
+    wanted.background = [0, 0, 255];
+    let rendered = render(&source, &wanted).unwrap();
+    let jpeg = quarters_of(&rendered, Jpeg);
+    assert!(
+        is_close(jpeg[0], [0, 0, 255], 12) && is_close(jpeg[1], [255, 0, 0], 12),
+        "{jpeg:?}"
+    );
+    let webp = rendered
+        .variants
+        .iter()
+        .find(|variant| variant.format == WebP)
+        .unwrap();
+    let webp = image::load_from_memory(&webp.bytes).unwrap().into_rgba8();
+    assert_eq!((webp.get_pixel(10, 25)[3], webp.get_pixel(90, 25)[3]), (0, 255));
+}
+
+#[test]
+fn sixteen_bits_become_eight() {
+    let picture =
+        image::ImageBuffer::from_fn(80, 60, |x, _| Rgb([u16::try_from(x * 800).unwrap(), 0, u16::MAX]));
+    let source = file(DynamicImage::ImageRgb16(picture), ImageFormat::Png);
+    let rendered = render(&source, &profile(&[80])).unwrap();
+    let found = quarters_of(&rendered, WebP);
+    assert!(is_close(found[1], [186, 0, 255], 14), "{found:?}");
+}
+
+#[test]
+fn the_inks_of_a_print_become_colours() {
+    let rendered = render(&jpeg_cmyk(&quarters(160, 120)), &profile(&[160])).unwrap();
+    for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
+        assert!(is_close(found, expected, 14), "{found:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn a_wide_colour_space_is_converted() {
+    let icc = ColorProfile::new_display_p3().encode().unwrap();
+    let mut marker = b"ICC_PROFILE\0\x01\x01".to_vec();
+    marker.extend(icc);
+    let picture = RgbImage::from_pixel(64, 64, Rgb([200, 100, 50]));
+    let rendered = render(&jpeg(&picture, &[(2, marker)], |_| {}), &profile(&[64])).unwrap();
+    let found = quarters_of(&rendered, Jpeg)[0];
+    // The same light has more red in sRGB, whose red is paler.
+    assert!(is_close(found, [212, 97, 35], 6), "{found:?}");
+}
+
+#[test]
+fn no_metadata_comes_through() {
+    let source = jpeg(&quarters(200, 100), &[exif(1)], |_| {});
+    assert!(source.windows(3).any(|word| word == b"GPS"));
+    for variant in render(&source, &profile(&[100])).unwrap().variants {
+        for word in [b"GPS".as_slice(), b"Exif", b"EXIF", b"ICC"] {
+            assert!(
+                !variant.bytes.windows(word.len()).any(|found| found == word),
+                "{}",
+                variant.format
+            );
+        }
+    }
+}
+
+#[test]
+fn the_first_frame_of_an_animation_is_the_picture() {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    for colour in [[200, 0, 0], [0, 200, 0], [0, 0, 200]] {
+        let frame = RgbImage::from_pixel(40, 40, Rgb(colour));
+        encoder
+            .encode_frame(image::Frame::new(DynamicImage::from(frame).into_rgba8()))
+            .unwrap();
+    }
+    drop(encoder);
+    let rendered = render(&bytes, &profile(&[40])).unwrap();
+    let found = quarters_of(&rendered, Jpeg)[0];
+    assert!(is_close(found, [200, 0, 0], 12), "{found:?}");
+}
+
+#[test]
+fn the_placeholder_has_the_pictures_average_colour() {
+    let picture = RgbImage::from_pixel(300, 200, Rgb([16, 128, 240]));
+    let rendered = render(&file(picture, ImageFormat::Png), &profile(&[100])).unwrap();
+    assert_eq!(rendered.placeholder.color, "#1080f0");
+    assert!(!rendered.placeholder.thumbhash.is_empty());
+}
+
+#[test]
+fn a_photograph_of_twelve_megapixels_becomes_its_variants_upright() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/local/samples/seeding-rotated.jpg"
+    );
+    let rendered = render(&std::fs::read(path).unwrap(), &profile(&[1600, 800, 200])).unwrap();
+    assert!(u64::from(rendered.width) * u64::from(rendered.height) > 11_000_000);
+    assert!(rendered.width > rendered.height, "upright it is wider than high");
+    let large = &rendered.variants[0];
+    assert_eq!((large.width, rendered.variants.len()), (1600, 6));
+}
