@@ -34,6 +34,8 @@ pub(crate) struct Bench {
     /// Past proxies, and past the crate under test.
     pub(crate) channel: Channel,
     pub(crate) connection: Connection,
+    /// Ends every broker of the test, lest one declares again what is being removed.
+    end: CancellationToken,
 }
 
 /// Runs a test on a bench of its own.
@@ -68,11 +70,13 @@ impl Bench {
             names: Names::new(&config.prefix),
             channel: connection.create_channel().await.unwrap(),
             connection,
+            end: CancellationToken::new(),
             config,
         }
     }
 
     async fn tear_down(&self) {
+        self.end.cancel();
         let channel = self.connection.create_channel().await.unwrap();
         for queue in self.queues() {
             let options = QueueDeleteOptions::default();
@@ -97,7 +101,15 @@ impl Bench {
 
     /// A broker that is connected.
     pub(crate) async fn broker(&self) -> (Broker, CancellationToken) {
-        started(self.config.clone()).await
+        self.started(self.config.clone()).await
+    }
+
+    /// A broker that is connected as the configuration says.
+    pub(crate) async fn started(&self, config: BrokerConfig) -> (Broker, CancellationToken) {
+        let stop = self.end.child_token();
+        let broker = Broker::start(config, stop.clone());
+        eventually("a connection", async || broker.is_connected().then_some(())).await;
+        (broker, stop)
     }
 
     /// How many messages wait in a queue.
@@ -134,14 +146,6 @@ impl Bench {
             .basic_publish(exchange.into(), key.into(), options, body, properties);
         published.await.unwrap();
     }
-}
-
-/// Starts a broker and waits for its connection.
-pub(crate) async fn started(config: BrokerConfig) -> (Broker, CancellationToken) {
-    let stop = CancellationToken::new();
-    let broker = Broker::start(config, stop.clone());
-    eventually("a connection", async || broker.is_connected().then_some(())).await;
-    (broker, stop)
 }
 
 /// Asks again and again until there is an answer.

@@ -8,7 +8,7 @@ use messages::Job;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::{
-    bench::{Bench, consuming, eventually, job, on_bench, scripted, started},
+    bench::{Bench, consuming, eventually, job, on_bench, scripted},
     proxy::Proxy,
 };
 
@@ -62,7 +62,7 @@ async fn a_loss_and_a_recovery_are_told_once() {
     let _listening = log.listen();
     on_bench(async |bench: &Bench| {
         let proxy = Proxy::to(&bench.config).await;
-        let (broker, stop) = started(proxy.on_the_way(&bench.config)).await;
+        let (broker, stop) = bench.started(proxy.on_the_way(&bench.config)).await;
         let told = |words: &str, role: &str| {
             let is_it = |line: &&serde_json::Value| {
                 line["fields"]["message"] == words && line["fields"]["role"] == role

@@ -8,7 +8,7 @@ use messages::Job;
 use uuid::Uuid;
 
 use crate::{
-    bench::{Bench, Calls, consuming, eventually, job, on_bench, scripted, started},
+    bench::{Bench, Calls, consuming, eventually, job, on_bench, scripted},
     proxy::Proxy,
 };
 
@@ -20,7 +20,7 @@ const LONGEST_PUBLISH: Duration = Duration::from_millis(2_500);
 async fn connections_that_break_lose_no_message() {
     on_bench(async |bench: &Bench| {
         let proxy = Proxy::to(&bench.config).await;
-        let (broker, _stop) = started(proxy.on_the_way(&bench.config)).await;
+        let (broker, _stop) = bench.started(proxy.on_the_way(&bench.config)).await;
         let (handler, mut calls) = scripted(done);
         let (consumer, stop) = consuming(&broker, handler, 4);
         let mut sent = HashSet::new();
@@ -62,7 +62,7 @@ async fn silence_of(bench: &Bench, length: Duration) {
         confirm_timeout: CONFIRM_TIMEOUT,
         ..proxy.on_the_way(&bench.config)
     };
-    let (broker, _stop) = started(config).await;
+    let (broker, _stop) = bench.started(config).await;
     let (handler, mut calls) = scripted(done);
     let (consumer, stop) = consuming(&broker, handler, 4);
     let mut sent = HashSet::from([publish_until_confirmed(&broker.publisher()).await]);
