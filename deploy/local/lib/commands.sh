@@ -1,5 +1,10 @@
 # What the command line asks for; `selected` holds the services meant.
 
+command_install() {
+    install_missing
+    say 'all that is needed is installed'
+}
+
 command_start() {
     local name job jobs=() down=() failed=0
     install_missing
@@ -110,6 +115,7 @@ command_reset() {
 
 command_status() {
     local name pid port condition all_up=0
+    require_settled_ports
     for name in "${all_services[@]}"; do
         port=$(client_port "$name")
         if ! pid=$(server_pid "$name"); then

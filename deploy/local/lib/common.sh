@@ -13,6 +13,8 @@
 # Fractions of seconds are printed with a point, and tools answer in English.
 export LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# What root writes for PostgreSQL and RabbitMQ, they must be able to read.
+umask 022
 
 all_services=(postgres redis rabbitmq s3)
 repository=$(cd "$here/../.." && pwd -P)

@@ -16,7 +16,8 @@ process_state() { sed -n 's/^State:\s*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/nul
 
 # A zombie has ended; only its parent has not looked yet.
 alive() {
-    [[ $(start_time "$1") == "$2" && $(process_state "$1") != Z ]]
+    local started
+    started=$(start_time "$1") && [[ $started == "$2" && $(process_state "$1") != Z ]]
 }
 
 # launch NAME COMMAND…: in the background, in a session of its own, so that neither Ctrl-C nor the

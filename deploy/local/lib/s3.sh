@@ -1,6 +1,7 @@
 s3_stop_signal=TERM
 s3_stop_seconds=2 # its filer waits 15 s for streams within the same process; killing it loses nothing
 
+# As in s3/identities.json; deploy/compose.yaml has the same.
 s3_access_key=pms-local
 s3_secret_key=pms-local-secret
 s3_region=us-east-1
@@ -15,14 +16,14 @@ s3_launch() {
     local data
     data=$(data_of s3)
     mkdir -p "$data/master" "$data/volumes"
-    s3_configure "$data"
+    cp "$here/s3/master.toml" "$data/" # is read from the working directory and nowhere else of ours
     launch s3 "$weed" -logtostderr=true server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$data/volumes" \
         -master.dir="$data/master" -master.port="$(port 93)" -master.port.grpc="$(port 94)" \
         -master.volumeSizeLimitMB=64 -master.electionTimeout=1s -master.telemetry=false \
         -volume.port="$(port 80)" -volume.port.grpc="$(port 81)" -volume.max=2000 -volume.preStopSeconds=0 \
         -filer -filer.port="$(port 88)" -filer.port.grpc="$(port 89)" \
         -s3 -s3.port="$(port 33)" -s3.port.grpc="$(port 34)" -s3.port.iceberg=0 -s3.port.lance=0 \
-        -s3.config="$data/identities.json"
+        -s3.config="$here/s3/identities.json"
 }
 
 # What the volume server reports is all a lone master needs to know; with an old election in its
@@ -37,22 +38,6 @@ s3_tidy() {
     done
 }
 
-s3_configure() {
-    cat >"$1/identities.json" <<JSON
-{
-  "identities": [
-    {
-      "name": "pms",
-      "credentials": [{ "accessKey": "$s3_access_key", "secretKey": "$s3_secret_key" }],
-      "actions": ["Admin", "Read", "Write", "List", "Tagging"]
-    }
-  ]
-}
-JSON
-    # One volume a bucket instead of seven: tests make a bucket each.
-    printf '[master.volume_growth]\ncopy_1 = 1\n' >"$1/master.toml"
-}
-
 # The status of a signed request. The body stays outside the signature, which curl would otherwise
 # make of the body as a form.
 s3_request() {
@@ -63,25 +48,12 @@ s3_request() {
 
 s3_answers() { [[ $(s3_request "$(s3_endpoint)/") == 200 ]]; }
 
-# Variants are for everyone, originals are not.
 s3_settle() {
-    local status
-    status=$(s3_request --request PUT "$(s3_endpoint)/$s3_bucket")
+    local bucket status
+    bucket=$(s3_endpoint)/$s3_bucket
+    status=$(s3_request --request PUT "$bucket")
     [[ $status == 200 || $status == 409 ]] || die "s3: making the bucket $s3_bucket answered $status"
-    status=$(s3_request --request PUT "$(s3_endpoint)/$s3_bucket?policy=" --data-binary @- <<JSON
-{
-  "Version": "2012-10-17",
-  "Statement": [
-    {
-      "Effect": "Allow",
-      "Principal": "*",
-      "Action": "s3:GetObject",
-      "Resource": "arn:aws:s3:::$s3_bucket/variants/*"
-    }
-  ]
-}
-JSON
-    )
+    status=$(s3_request --request PUT "$bucket?policy=" --data-binary "@$here/s3/bucket-policy.json")
     [[ $status == 204 ]] || die "s3: setting the policy of $s3_bucket answered $status"
 }
 
