@@ -9,6 +9,7 @@ command_start() {
     local name job jobs=() down=() failed=0
     install_missing
     prepare_folders
+    choose_port_base
     require_settled_ports
     for name in "${selected[@]}"; do
         running "$name" || down+=("$name")
@@ -115,7 +116,6 @@ command_reset() {
 
 command_status() {
     local name pid port condition all_up=0
-    require_settled_ports
     for name in "${all_services[@]}"; do
         port=$(client_port "$name")
         if ! pid=$(server_pid "$name"); then

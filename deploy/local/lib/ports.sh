@@ -1,21 +1,26 @@
 # Which ports the services have, and who holds one that is not free.
 
-# A later command must find the services where `start` put them, even without the variable.
-port_base=${PMS_LOCAL_PORT_BASE:-$(cat "$state/run/port-base" 2>/dev/null || printf 15400)}
-[[ $port_base =~ ^[0-9]+$ ]] && ((port_base >= 1024 && port_base <= 65436)) ||
-    die "PMS_LOCAL_PORT_BASE is '$port_base'; it wants a number from 1024 to 65436"
+# A later command must find the services where `start` put them: as long as one of them runs, its
+# ports count and not the variable.
+choose_port_base() {
+    local name recorded
+    recorded=$(cat "$state/run/port-base" 2>/dev/null || true)
+    port_base=${PMS_LOCAL_PORT_BASE:-${recorded:-15400}}
+    for name in "${all_services[@]}"; do
+        if running "$name"; then port_base=$recorded; fi
+    done
+    [[ $port_base =~ ^[0-9]+$ ]] && ((port_base >= 1024 && port_base <= 65436)) ||
+        die "PMS_LOCAL_PORT_BASE is '$port_base'; it wants a number from 1024 to 65436"
+}
+choose_port_base
 
 # The last two digits recall the usual port: 5432, 6379, 5672, 8333 …
 port() { printf '%s' $((port_base + $1)); }
 
 # A set of services moves to other ports only as a whole.
 require_settled_ports() {
-    local name before
-    before=$(cat "$state/run/port-base" 2>/dev/null || printf '%s' "$port_base")
-    [[ $before != "$port_base" ]] || return 0
-    for name in "${all_services[@]}"; do
-        if running "$name"; then die "$name runs on ports from $before; stop it before moving to $port_base"; fi
-    done
+    [[ ${PMS_LOCAL_PORT_BASE:-$port_base} == "$port_base" ]] ||
+        die "services of $state run on ports from $port_base; stop them before moving to $PMS_LOCAL_PORT_BASE"
 }
 
 # The inodes of sockets that listen on a port (state 0A), on any address.
