@@ -75,6 +75,11 @@ impl Broker {
         self.publishing.current().is_some()
     }
 
+    /// Waits until messages can be published.
+    pub async fn connected(&self) {
+        self.publishing.live().await;
+    }
+
     /// Publishes through the publishing connection, whichever that is at the time.
     pub fn publisher(&self) -> Publisher {
         Publisher::new(self.publishing.clone(), self.names(), self.config.confirm_timeout)

@@ -4,6 +4,8 @@ samples=$repository/deploy/local/samples
 binaries=$repository/target/debug
 children=()
 
+heading() { printf '\n%s\n' "$*"; }
+
 # The settings of config/development.yaml, with the local services over them.
 load_environment() {
     set -a
@@ -13,7 +15,7 @@ load_environment() {
 }
 
 build_binaries() {
-    say 'Building (the first time takes some minutes) …'
+    heading 'Building (the first time takes some minutes) …'
     cargo build --manifest-path "$repository/Cargo.toml" --workspace
 }
 

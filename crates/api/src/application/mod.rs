@@ -13,7 +13,7 @@ use runtime::{Settings, Shutdown, health::Health};
 use storage_postgres::{Database, migrations};
 use storage_redis::Cache;
 use storage_s3::PublicUrls;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -179,12 +179,18 @@ async fn open_cache(settings: &Settings) -> anyhow::Result<Option<Cache>> {
 
 async fn open_broker(settings: &Settings) -> (Broker, CancellationToken) {
     let config = parts::broker_config(settings);
-    if let Err(error) = Broker::check(&config).await {
-        let error = parts::rabbitmq_unreachable(settings, &error);
-        tracing::error!(%error, "starting without the broker; the outbox keeps its messages until it answers");
-    }
+    let checked = Broker::check(&config).await;
     let stop = CancellationToken::new();
-    (Broker::start(config, stop.clone()), stop)
+    let broker = Broker::start(config, stop.clone());
+    match checked {
+        // So that the first look at the parts does not find it missing.
+        Ok(()) => drop(timeout(settings.rabbitmq.connect_timeout, broker.connected()).await),
+        Err(error) => {
+            let error = parts::rabbitmq_unreachable(settings, &error);
+            tracing::error!(%error, "starting without the broker; the outbox keeps its messages until it answers");
+        }
+    }
+    (broker, stop)
 }
 
 fn listen(settings: &Settings, shared: Shared) -> anyhow::Result<(Server, SocketAddr)> {
