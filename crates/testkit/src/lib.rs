@@ -1,7 +1,7 @@
 //! For tests only: rooms of their own on the real services, a web server that misbehaves on demand, a line that can
 //! be cut, and the workspace's binaries as real processes.
 //!
-//! Everything made here ends with the value that stands for it. Nothing waits by sleeping: see [`eventually`].
+//! Everything made here ends with the value that stands for it. Nothing waits by sleeping: see [`eventually()`].
 
 #![expect(
     clippy::expect_used,

@@ -149,7 +149,8 @@ fn record(
 ) {
     let (method, route) = (asked.method.as_str(), asked.route.as_str());
     let status = response.status().as_u16();
-    let duration_ms = took.as_secs_f64() * 1_000.0;
+    // To the microsecond: more digits would be noise.
+    let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     let bytes = match response.body().size() {
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,

@@ -134,8 +134,8 @@ fn a_module_has_a_level_of_its_own() {
     let work = || {
         debug!(target: "api::http", "one");
         debug!(target: "api::outbox", "two");
-        info!(target: "lapin::channel", "three");
-        warn!(target: "lapin::channel", "four");
+        info!(target: "hyper::proto", "three");
+        warn!(target: "hyper::proto", "four");
     };
     let settings = logging("logging: {level: info, format: json, filters: {'api::http': debug}}");
     let messages: Vec<Value> = json_lines(&logged(&settings, None, false, work))

@@ -1,0 +1,7 @@
+//! What a shop sees of the whole system, also while parts of it die.
+
+mod faults;
+mod flow;
+mod settings;
+mod sources;
+mod workers;
