@@ -1,4 +1,4 @@
-//! What both binaries do alike: settings, command line, logs, health and shutdown.
+//! What both binaries do alike: settings, command line, logs, metrics, health and shutdown.
 //!
 //! A binary starts with the same few lines:
 //!
@@ -21,6 +21,7 @@
 pub mod cli;
 pub mod health;
 pub mod logging;
+pub mod metrics;
 pub mod settings;
 pub mod shutdown;
 pub mod start_error;

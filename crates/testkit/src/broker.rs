@@ -7,7 +7,9 @@ use std::{
 
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
+    options::{
+        ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    },
     types::FieldTable,
 };
 use messages::{Names, Work};
@@ -118,6 +120,39 @@ impl TestBroker {
             .ok()?;
         let _ = channel.close(200, "done".into()).await;
         Some(found.message_count())
+    }
+
+    /// Lets messages for a work queue lead nowhere.
+    pub async fn unroute(&self, work: Work) {
+        let (queue, exchange) = (self.names().queue(work), self.names().exchange(work));
+        let unbound = self
+            .channel()
+            .await
+            .queue_unbind(
+                queue.as_str().into(),
+                exchange.into(),
+                queue.into(),
+                FieldTable::default(),
+            )
+            .await;
+        unbound.expect("the queue is bound");
+    }
+
+    /// Lets messages for a work queue reach it again.
+    pub async fn route(&self, work: Work) {
+        let (queue, exchange) = (self.names().queue(work), self.names().exchange(work));
+        let options = QueueBindOptions::default();
+        let channel = self.channel().await;
+        let bound = channel
+            .queue_bind(
+                queue.as_str().into(),
+                exchange.into(),
+                queue.into(),
+                options,
+                FieldTable::default(),
+            )
+            .await;
+        bound.expect("the queue can be bound");
     }
 
     /// Throws away what is ready in the queue.

@@ -1,23 +1,26 @@
 //! Puts the parts together, runs them, and stops them in their order.
 
+mod housekeeping;
+mod listen;
+mod open;
 pub mod parts;
 mod watch;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
-use actix_web::{HttpServer, dev::Server, web};
+use actix_web::{dev::ServerHandle, web};
 use anyhow::Context as _;
 use broker::Broker;
 use domain::Currency;
-use runtime::{Settings, Shutdown, health::Health};
-use storage_postgres::{Database, migrations};
-use storage_redis::Cache;
+use runtime::{Settings, Shutdown, health::Health, metrics};
+use storage_postgres::Database;
 use storage_s3::PublicUrls;
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::{listen::Listening, watch::Watch};
 use crate::{
-    http::{self, Shared, edge::RequestTimeout, json::BodyLimit},
+    http::{Shared, edge::RequestTimeout, json::BodyLimit},
     outbox::{Relay, RelayConfig},
     products::Catalogue,
     results::ResultsHandler,
@@ -25,18 +28,17 @@ use crate::{
 
 /// How many results are applied at once.
 const RESULTS_PREFETCH: u16 = 16;
-/// How long the head of a request may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The api with everything it needs, ready to run.
 pub struct Application {
-    server: Server,
-    address: SocketAddr,
+    callers: Listening,
+    operators: Listening,
     relay: Relay,
     results: ResultsHandler,
     broker: Broker,
     broker_stop: CancellationToken,
-    watch: watch::Watch,
+    watch: Watch,
+    database: Database,
     shutdown: Shutdown,
 }
 
@@ -47,171 +49,135 @@ impl Application {
     /// # Errors
     /// What kept it from starting, in words for the person who started it.
     pub async fn build(settings: &Settings, shutdown: Shutdown) -> anyhow::Result<Self> {
-        let database = open_database(settings).await?;
-        let cache = open_cache(settings).await?;
-        let (broker, broker_stop) = open_broker(settings).await;
-        let currency = Currency::parse(&settings.catalogue.currency).context("catalogue.currency")?;
-        let urls = PublicUrls::new(&parts::s3_config(settings));
+        let database = open::open_database(settings).await?;
+        let cache = open::open_cache(settings).await?;
+        let (broker, broker_stop) = open::open_broker(settings).await;
+        let metrics = metrics::install().map_err(anyhow::Error::msg)?;
+        let health = Health::default();
+        let watch = Watch::new(
+            database.clone(),
+            cache.clone(),
+            broker.clone(),
+            &health,
+            metrics.clone(),
+        );
+        watch.look().await;
         let catalogue = Catalogue {
             database: database.clone(),
-            cache: cache.clone(),
-            urls,
-            currency,
+            cache,
+            urls: PublicUrls::new(&parts::s3_config(settings)),
+            currency: currency(settings)?,
         };
-        let health = Health::default();
-        let watch = watch::Watch::new(database.clone(), cache, broker.clone(), &health);
-        watch.look().await;
+        let health = web::Data::new(health);
         let shared = Shared {
             catalogue: web::Data::new(catalogue.clone()),
-            health: web::Data::new(health),
+            health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
         };
-        let (server, address) = listen(settings, shared)?;
         let config = RelayConfig {
             database: parts::database_config(settings),
             batch_size: u16::try_from(settings.outbox.batch_size).unwrap_or(u16::MAX),
             poll_interval: settings.outbox.poll_interval,
         };
-        let relay = Relay::new(database, broker.clone(), config);
-        let results = ResultsHandler::new(catalogue, shutdown.token());
         Ok(Self {
-            server,
-            address,
-            relay,
-            results,
+            callers: listen::listen(settings, shared)?,
+            operators: listen::listen_to_operators(settings, health, metrics)?,
+            relay: Relay::new(database.clone(), broker.clone(), config),
+            results: ResultsHandler::new(catalogue, shutdown.token()),
             broker,
             broker_stop,
             watch,
+            database,
             shutdown,
         })
     }
 
-    /// Where the server listens; with `server.port` 0 the system has chosen.
+    /// Where callers find the server; with `server.port` 0 the system has chosen.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.callers.address
     }
 
-    /// Serves until the process is told to stop, then ends in order: first the callers, then the queues, each within
-    /// what is left of the time of grace.
+    /// Where operators find it; with `server.admin_port` 0 the system has chosen.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.operators.address
+    }
+
+    /// Serves until the process is told to stop, then lets every part finish within the time of grace. Operators can
+    /// look on until the end.
     ///
     /// # Errors
-    /// The server ended by itself.
+    /// A part ended by itself.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let Self {
-            server,
-            address,
+            callers,
+            operators,
             relay,
             results,
             broker,
             broker_stop,
             watch,
+            database,
             shutdown,
         } = self;
+        tracing::info!(address = %callers.address, admin_address = %operators.address, "listening");
+        let handles = [callers.server.handle(), operators.server.handle()];
         let stop = shutdown.token();
-        let handle = server.handle();
-        let mut serving = tokio::spawn(server);
-        let relaying = tokio::spawn(relay.run(stop.clone()));
-        let consuming = {
-            let (broker, stop) = (broker.clone(), stop.clone());
-            tokio::spawn(async move { broker.consume(results, RESULTS_PREFETCH, stop).await })
-        };
-        let watching = tokio::spawn(watch.run(stop.clone()));
-        tracing::info!(%address, "listening");
+        let mut parts = JoinSet::new();
+        parts.spawn(async { callers.server.await.context("the server for callers") });
+        parts.spawn({
+            let stop = stop.clone();
+            async move {
+                relay.run(stop).await;
+                Ok(())
+            }
+        });
+        parts.spawn({
+            let stop = stop.clone();
+            async move {
+                broker.consume(results, RESULTS_PREFETCH, stop).await;
+                Ok(())
+            }
+        });
+        let mut on_watch = JoinSet::new();
+        on_watch.spawn(watch.run(stop.clone()));
+        on_watch.spawn(housekeeping::run(database, stop.clone()));
+        on_watch.spawn(async { drop(operators.server.await) });
 
-        let ended = tokio::select! {
-            () = stop.cancelled() => None,
-            ended = &mut serving => Some(ended),
+        let outcome = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = parts.join_next() => fell(ended),
         };
-        if let Some(ended) = ended {
-            shutdown.begin();
-            ended.context("the server's task")?.context("the server")?;
-        }
+        shutdown.begin();
         tracing::info!("stopping");
-        let _ = tokio::join!(
-            finish("requests", &shutdown, tokio::spawn(handle.stop(true))),
-            finish("outbox relay", &shutdown, relaying),
-            finish("results consumer", &shutdown, consuming),
-            finish("health watch", &shutdown, watching),
-        );
+        finish(&shutdown, &handles[0], parts).await;
         broker_stop.cancel();
+        handles[1].stop(false).await;
         tracing::info!("stopped");
-        Ok(())
+        outcome
     }
 }
 
-async fn finish(part: &str, shutdown: &Shutdown, task: JoinHandle<()>) {
-    if shutdown.within_grace(task).await.is_none() {
-        tracing::warn!(
-            part,
-            "not finished within shutdown.grace; what it did not finish is done again after the next start"
-        );
+/// A part that ends while nobody has told it to leaves the rest without it; better to end and be started again.
+fn fell(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    ended.context("a part of the api has panicked")??;
+    anyhow::bail!("a part of the api ended by itself")
+}
+
+async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut parts: JoinSet<anyhow::Result<()>>) {
+    let all = async {
+        callers.stop(true).await;
+        while parts.join_next().await.is_some() {}
+    };
+    if shutdown.within_grace(all).await.is_none() {
+        tracing::warn!("not finished within shutdown.grace; what is left is done again after the next start");
     }
 }
 
-async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
-    let config = parts::database_config(settings);
-    let database = Database::new(&config)?;
-    let unreachable = |error| parts::database_unreachable(settings, &error);
-    database.check().await.map_err(unreachable)?;
-    let missing = migrations::pending(&config).await.map_err(unreachable)?;
-    if !missing.is_empty() {
-        anyhow::bail!(
-            "the database lacks {} migration(s), the first being {}; run `api migrate`",
-            missing.len(),
-            missing[0]
-        );
-    }
-    Ok(database)
-}
-
-async fn open_cache(settings: &Settings) -> anyhow::Result<Option<Cache>> {
-    if !settings.cache.enabled {
-        return Ok(None);
-    }
-    let cache = Cache::new(parts::cache_config(settings))?;
-    if let Err(error) = cache.ping().await {
-        let error = parts::redis_unreachable(settings, &error);
-        tracing::error!(%error, "starting without the cache; it is used as soon as it answers");
-    }
-    Ok(Some(cache))
-}
-
-async fn open_broker(settings: &Settings) -> (Broker, CancellationToken) {
-    let config = parts::broker_config(settings);
-    let checked = Broker::check(&config).await;
-    let stop = CancellationToken::new();
-    let broker = Broker::start(config, stop.clone());
-    match checked {
-        // So that the first look at the parts does not find it missing.
-        Ok(()) => drop(timeout(settings.rabbitmq.connect_timeout, broker.connected()).await),
-        Err(error) => {
-            let error = parts::rabbitmq_unreachable(settings, &error);
-            tracing::error!(%error, "starting without the broker; the outbox keeps its messages until it answers");
-        }
-    }
-    (broker, stop)
-}
-
-fn listen(settings: &Settings, shared: Shared) -> anyhow::Result<(Server, SocketAddr)> {
-    let server = &settings.server;
-    let http = HttpServer::new(move || http::application(shared.clone()))
-        .workers(server.workers)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .shutdown_timeout(settings.shutdown.grace.as_secs())
-        .disable_signals()
-        .bind((server.host.as_str(), server.port))
-        .with_context(|| {
-            let source = settings.source_of("server.port");
-            format!(
-                "cannot listen at {}:{} (server.host, server.port: from {source}); is another process there?",
-                server.host, server.port
-            )
-        })?;
-    let address = http
-        .addrs()
-        .first()
-        .copied()
-        .context("the server has no address")?;
-    Ok((http.run(), address))
+fn currency(settings: &Settings) -> anyhow::Result<Currency> {
+    let code = &settings.catalogue.currency;
+    Currency::parse(code).map_err(|rejection| {
+        let source = settings.source_of("catalogue.currency");
+        anyhow::anyhow!("catalogue.currency: {code:?} (from {source}) {rejection}")
+    })
 }

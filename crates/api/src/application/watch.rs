@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use broker::Broker;
-use runtime::health::{Health, Part, PartHealth, State};
+use runtime::{
+    health::{Health, Part, PartHealth, State},
+    metrics::Metrics,
+};
 use storage_postgres::Database;
 use storage_redis::Cache;
 use tokio_util::sync::CancellationToken;
@@ -19,12 +22,19 @@ pub(super) struct Watch {
     postgresql: PartHealth,
     redis: PartHealth,
     rabbitmq: PartHealth,
+    metrics: Metrics,
 }
 
 impl Watch {
     /// Registers the parts. Only PostgreSQL is needed: without Redis answers are slower, and without RabbitMQ the
     /// outbox keeps what is to be published.
-    pub(super) fn new(database: Database, cache: Option<Cache>, broker: Broker, health: &Health) -> Self {
+    pub(super) fn new(
+        database: Database,
+        cache: Option<Cache>,
+        broker: Broker,
+        health: &Health,
+        metrics: Metrics,
+    ) -> Self {
         let register = |name, required| health.register(Part { name, required });
         Self {
             database,
@@ -33,6 +43,7 @@ impl Watch {
             postgresql: register("postgresql", true),
             redis: register("redis", false),
             rabbitmq: register("rabbitmq", false),
+            metrics,
         }
     }
 
@@ -40,6 +51,7 @@ impl Watch {
     pub(super) async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             self.look().await;
+            self.metrics.tidy();
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = stop.cancelled() => {}

@@ -90,6 +90,26 @@ struct Asked {
     path: String,
 }
 
+impl Asked {
+    /// The method, of which callers may invent any number: each would be a time series of its own.
+    fn label(&self) -> String {
+        const KNOWN: [Method; 7] = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ];
+        if KNOWN.contains(&self.method) {
+            self.method.to_string()
+        } else {
+            "other".to_owned()
+        }
+    }
+}
+
 fn name(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static(REQUEST_ID), value);
@@ -155,6 +175,12 @@ fn record(
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,
     };
+    let labels = [
+        ("method", asked.label()),
+        ("route", asked.route.clone()),
+        ("status", status.to_string()),
+    ];
+    metrics::histogram!("http_request_duration_seconds", &labels).record(took.as_secs_f64());
     let account = tracing::field::display(context.account);
     match cause {
         Some(error) => tracing::error!(

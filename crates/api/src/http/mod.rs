@@ -1,5 +1,6 @@
 //! HTTP: handlers extract, call a use case and render. The routes, the documentation and the 405s come from one list.
 
+pub mod admin;
 mod conditional;
 mod context;
 mod documentation;

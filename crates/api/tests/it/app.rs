@@ -19,6 +19,7 @@ pub(crate) struct TestApp {
     pub(crate) broker: TestBroker,
     _redis: TestRedis,
     base: String,
+    operators: String,
     client: reqwest::Client,
     shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
@@ -71,6 +72,7 @@ impl TestApp {
             .await
             .unwrap();
         let base = format!("http://{}", application.address());
+        let operators = format!("http://{}", application.admin_address());
         let running = tokio::spawn(application.run_until_stopped());
         let client = testkit::http_client();
         Self {
@@ -78,6 +80,7 @@ impl TestApp {
             broker,
             _redis: redis,
             base,
+            operators,
             client,
             shutdown,
             running,
@@ -104,16 +107,12 @@ impl TestApp {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
-            status,
-            headers,
-            text,
-            body,
-        }
+        read(request).await
+    }
+
+    /// Asks on the operators' port.
+    pub(crate) async fn get_from_operators(&self, path: &str) -> Answer {
+        read(self.client.get(format!("{}{path}", self.operators))).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -186,6 +185,19 @@ impl TestApp {
             .queue_depth(&self.broker.names().queue(Work::Results))
             .await
             .unwrap_or(0)
+    }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer {
+        status,
+        headers,
+        text,
+        body,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::ImageErrorCode::StorageUnavailable;
-use lapin::types::FieldTable;
 use messages::Work;
 use testkit::{Mode, Proxy, Reply, eventually, pictures, services};
 
@@ -61,17 +60,11 @@ async fn a_job_is_kept_until_its_answer_is_in_a_queue() {
     let delays = [1_000, 2_000].map(Duration::from_millis);
     let stage = Stage::with(LIMITS, &delays).await;
     let names = stage.rabbit.names();
-    let (exchange, queue) = (names.exchange(Work::Results), names.queue(Work::Results));
     let done = stage.ask_for_url(stage.origin.serve("/first.png", png())).await;
     stage.processed(&done).await;
 
     // Answers now lead nowhere.
-    let channel = stage.rabbit.channel().await;
-    let (queue, exchange) = (queue.as_str(), exchange.as_str());
-    channel
-        .queue_unbind(queue.into(), exchange.into(), queue.into(), FieldTable::default())
-        .await
-        .unwrap();
+    stage.rabbit.unroute(Work::Results).await;
     let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
     eventually(DEADLINE, || async {
         for delay in delays {
@@ -85,16 +78,7 @@ async fn a_job_is_kept_until_its_answer_is_in_a_queue() {
     .await;
     assert_eq!(stage.answers(job.image_id), []);
 
-    channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            queue.into(),
-            Default::default(),
-            FieldTable::default(),
-        )
-        .await
-        .unwrap();
+    stage.rabbit.route(Work::Results).await;
     assert!(stage.processed(&job).await.attempt >= 2);
     stage.dead(0).await;
 }
