@@ -9,9 +9,14 @@ pub(crate) fn to_srgb(pixels: Pixels, icc_profile: Option<&[u8]>) -> Pixels {
     let Some(source) = icc_profile.and_then(|icc| ColorProfile::new_from_slice(icc).ok()) else {
         return pixels;
     };
-    if source.color_space != DataColorSpace::Rgb {
-        return pixels;
+    match source.color_space {
+        DataColorSpace::Rgb => from_rgb(pixels, &source),
+        DataColorSpace::Gray => from_grey(pixels, &source),
+        _ => pixels,
     }
+}
+
+fn from_rgb(pixels: Pixels, source: &ColorProfile) -> Pixels {
     let layout = match pixels.channels {
         Channels::Rgb => Layout::Rgb,
         Channels::Rgba => Layout::Rgba,
@@ -26,6 +31,33 @@ pub(crate) fn to_srgb(pixels: Pixels, icc_profile: Option<&[u8]>) -> Pixels {
         Ok(()) => Pixels { data, ..pixels },
         Err(_) => pixels,
     }
+}
+
+/// A grey picture has been decoded to three equal channels; one that has not is none, whatever its profile says.
+fn from_grey(pixels: Pixels, source: &ColorProfile) -> Pixels {
+    let size = pixels.channels.count();
+    let mut grey = Vec::with_capacity(pixels.data.len() / size);
+    for pixel in pixels.data.chunks_exact(size) {
+        if pixel[0] != pixel[1] || pixel[1] != pixel[2] {
+            return pixels;
+        }
+        grey.push(pixel[0]);
+    }
+    let target = ColorProfile::new_srgb();
+    let Ok(transform) =
+        source.create_transform_8bit(Layout::Gray, &target, Layout::Rgb, TransformOptions::default())
+    else {
+        return pixels;
+    };
+    let mut rgb = vec![0; grey.len() * 3];
+    if transform.transform(&grey, &mut rgb).is_err() {
+        return pixels;
+    }
+    let mut pixels = pixels;
+    for (pixel, converted) in pixels.data.chunks_exact_mut(size).zip(rgb.chunks_exact(3)) {
+        pixel[..3].copy_from_slice(converted);
+    }
+    pixels
 }
 
 /// Converts ink coverage to sRGB: 0 is no ink, as PDF has it. By the profile where there is one, else naively.

@@ -23,6 +23,14 @@ pub enum ImagingError {
         /// The limit.
         most: u64,
     },
+    /// Few enough pixels, but more memory than is accepted, as with 16 bits a channel.
+    #[error("takes {bytes} bytes once it is decoded; at most {most} are accepted")]
+    TooManyDecodedBytes {
+        /// What decoding would take.
+        bytes: u64,
+        /// The limit.
+        most: u64,
+    },
     /// Damaged, or cut short.
     #[error("is damaged or incomplete ({0}); give the whole file")]
     Corrupt(String),
@@ -41,7 +49,7 @@ impl ImagingError {
     pub const fn code(&self) -> ImageErrorCode {
         match self {
             Self::UnsupportedFormat => ImageErrorCode::UnsupportedFormat,
-            Self::TooManyPixels { .. } => ImageErrorCode::TooManyPixels,
+            Self::TooManyPixels { .. } | Self::TooManyDecodedBytes { .. } => ImageErrorCode::TooManyPixels,
             Self::Corrupt(_) => ImageErrorCode::CorruptImage,
             Self::Encode { .. } => ImageErrorCode::ProcessingCrashed,
         }

@@ -11,12 +11,18 @@ pub(crate) fn check(probe: &Probe, max_pixels: u64) -> Result<(), ImagingError> 
     if pixels == 0 {
         return Err(ImagingError::corrupt("its header gives it no size"));
     }
-    if pixels > max_pixels || probe.decoded_bytes > max_pixels.saturating_mul(BYTES_PER_PIXEL) {
-        let (width, height) = (probe.width, probe.height);
+    if pixels > max_pixels {
         return Err(ImagingError::TooManyPixels {
-            width,
-            height,
+            width: probe.width,
+            height: probe.height,
             most: max_pixels,
+        });
+    }
+    let most = max_pixels.saturating_mul(BYTES_PER_PIXEL);
+    if probe.decoded_bytes > most {
+        return Err(ImagingError::TooManyDecodedBytes {
+            bytes: probe.decoded_bytes,
+            most,
         });
     }
     Ok(())

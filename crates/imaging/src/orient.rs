@@ -4,6 +4,14 @@ use image::metadata::Orientation;
 
 use crate::pixels::Pixels;
 
+/// What JPEG puts before its Exif data, and some programs in other formats, too.
+const EXIF: &[u8] = b"Exif\0\0";
+
+/// What the Exif data say; upright where they say nothing.
+pub(crate) fn from_exif(exif: &[u8]) -> Orientation {
+    Orientation::from_exif_chunk(exif.strip_prefix(EXIF).unwrap_or(exif)).unwrap_or(Orientation::NoTransforms)
+}
+
 /// True where width and height change places.
 pub(crate) const fn swaps_edges(orientation: Orientation) -> bool {
     matches!(

@@ -5,13 +5,14 @@ use std::io::Cursor;
 use domain::ImageFormat;
 use image::{
     ImageDecoder,
-    codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder},
+    codecs::{gif::GifDecoder, webp::WebPDecoder},
     metadata::Orientation,
 };
 
 use crate::{
-    decode::jpeg_header,
+    decode::{self, jpeg_header},
     error::{ImagingError, shielded},
+    orient,
 };
 
 /// What the header of a picture says.
@@ -45,9 +46,18 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
     let format = format_of(bytes).ok_or(ImagingError::UnsupportedFormat)?;
     shielded(|| match format {
         ImageFormat::Jpeg => jpeg_header(bytes),
-        format @ ImageFormat::Png => read(format, PngDecoder::new(Cursor::new(bytes))),
-        format @ ImageFormat::WebP => read(format, WebPDecoder::new(Cursor::new(bytes))),
-        format @ ImageFormat::Gif => read(format, GifDecoder::new(Cursor::new(bytes))),
+        format @ ImageFormat::Png => read(format, decode::open_png(bytes)),
+        format @ ImageFormat::WebP => {
+            decode::check_webp_metadata(bytes)?;
+            read(format, WebPDecoder::new(Cursor::new(bytes)))
+        }
+        format @ ImageFormat::Gif => {
+            let mut probe = read(format, GifDecoder::new(Cursor::new(bytes)))?;
+            let (width, height) = decode::first_gif_frame(bytes).unwrap_or_default();
+            let frame_bytes = u64::from(width) * u64::from(height) * 4;
+            probe.decoded_bytes = probe.decoded_bytes.max(frame_bytes);
+            Ok(probe)
+        }
     })
 }
 
@@ -64,7 +74,8 @@ fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
 fn read<D: ImageDecoder>(format: ImageFormat, decoder: image::ImageResult<D>) -> Result<Probe, ImagingError> {
     let mut decoder = decoder.map_err(ImagingError::corrupt)?;
     let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif_metadata().unwrap_or(None);
+    let orientation = exif.map_or(Orientation::NoTransforms, |exif| orient::from_exif(&exif));
     let icc_profile = decoder.icc_profile().unwrap_or(None);
     let has_alpha = decoder.color_type().has_alpha();
     Ok(Probe::new(
@@ -86,7 +97,7 @@ impl Probe {
         icc_profile: Option<Vec<u8>>,
         decoded_bytes: u64,
     ) -> Self {
-        let (width, height) = if crate::orient::swaps_edges(orientation) {
+        let (width, height) = if orient::swaps_edges(orientation) {
             (stored_height, stored_width)
         } else {
             (stored_width, stored_height)

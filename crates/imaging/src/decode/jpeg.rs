@@ -8,12 +8,15 @@ use super::jpeg_errors;
 use crate::{
     colour,
     error::ImagingError,
+    orient,
     pixels::{Channels, Pixels},
     probe::Probe,
 };
 
-const EXIF: &[u8] = b"Exif\0\0";
 const ICC: &[u8] = b"ICC_PROFILE\0";
+
+/// Progressive files have about ten. Each passes over all pixels, so a small file with very many would take hours.
+const SCANS_MAX: usize = 500;
 
 /// The factors that the decoder scales by in passing, in eighths.
 const EIGHTHS: [u8; 4] = [1, 2, 4, 8];
@@ -33,7 +36,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Probe, ImagingError> {
     let (width, height) = (edge(jpeg.width()), edge(jpeg.height()));
     let orientation = jpeg
         .markers()
-        .find_map(|marker| Orientation::from_exif_chunk(marker.data.strip_prefix(EXIF)?))
+        .map(|marker| orient::from_exif(marker.data))
+        .find(|orientation| *orientation != Orientation::NoTransforms)
         .unwrap_or(Orientation::NoTransforms);
     let decoded_bytes = u64::from(width) * u64::from(height) * 3;
     Ok(Probe::new(
@@ -65,6 +69,10 @@ fn icc_profile(jpeg: &Decompress<&[u8]>) -> Option<Vec<u8>> {
 
 /// Decodes, scaled down as far as `longest_edge` allows.
 pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<Pixels, ImagingError> {
+    let scans = bytes.windows(2).filter(|marker| *marker == [0xff, 0xda]).count();
+    if scans > SCANS_MAX {
+        return Err(ImagingError::corrupt(format!("more than {SCANS_MAX} scans")));
+    }
     let mut jpeg = open(bytes)?;
     jpeg.scale(eighths(probe.stored_width.max(probe.stored_height), longest_edge));
     let is_cmyk = matches!(jpeg.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);

@@ -1,8 +1,11 @@
-//! Makes libjpeg say of a picture that is cut short that it is: by itself it warns, and fills in grey.
+//! Makes libjpeg say of a picture that is cut short or damaged that it is: by itself it warns, and fills in grey.
 
 use std::ffi::c_int;
 
-use mozjpeg_sys::{JWRN_HIT_MARKER, JWRN_JPEG_EOF, jpeg_common_struct, jpeg_error_mgr, jpeg_std_error};
+use mozjpeg_sys::{
+    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, jpeg_common_struct, jpeg_error_mgr,
+    jpeg_std_error,
+};
 
 /// Unwinds on every error, and on the warnings that mean missing pixels. Other warnings are common in good files.
 pub(super) fn strict() -> jpeg_error_mgr {
@@ -21,10 +24,15 @@ extern "C-unwind" fn exit(common: &mut jpeg_common_struct) {
 }
 
 extern "C-unwind" fn warn(common: &mut jpeg_common_struct, level: c_int) {
-    let missing = [JWRN_HIT_MARKER as c_int, JWRN_JPEG_EOF as c_int];
-    if level < 0 && missing.contains(&code(common)) {
-        std::panic::resume_unwind(Box::new("it ends before its last pixel".to_owned()));
+    if level >= 0 {
+        return;
     }
+    let reason = match code(common) {
+        JWRN_HIT_MARKER | JWRN_JPEG_EOF => "it ends before its last pixel",
+        JWRN_HUFF_BAD_CODE | JWRN_MUST_RESYNC => "some of its pixels cannot be read",
+        _ => return,
+    };
+    std::panic::resume_unwind(Box::new(reason.to_owned()));
 }
 
 fn code(common: &jpeg_common_struct) -> c_int {

@@ -1,12 +1,17 @@
 //! From bytes to pixels.
 
+mod gif;
 mod jpeg;
 mod jpeg_errors;
 mod others;
+mod webp;
 
 use domain::ImageFormat;
 
+pub(crate) use gif::first_frame as first_gif_frame;
 pub(crate) use jpeg::header as jpeg_header;
+pub(crate) use others::open_png;
+pub(crate) use webp::check_metadata as check_webp_metadata;
 
 use crate::{error::ImagingError, pixels::Pixels, probe::Probe};
 

@@ -127,3 +127,70 @@ pub(crate) fn is_close(found: [u8; 3], expected: [u8; 3], most: u8) -> bool {
         .zip(expected)
         .all(|(found, expected)| found.abs_diff(expected) <= most)
 }
+
+/// A chunk of a PNG, with its length and checksum.
+pub(crate) fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let named = [name.as_slice(), data].concat();
+    let mut bytes = u32::try_from(data.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend(&named);
+    bytes.extend(crc32(&named).to_be_bytes());
+    bytes
+}
+
+/// The checksum of PNG's chunks.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            if sum & 1 == 1 {
+                (sum >> 1) ^ 0xedb8_8320
+            } else {
+                sum >> 1
+            }
+        })
+    })
+}
+
+/// As a baseline JPEG with half the colour resolution, in a scan of its own for each component.
+pub(crate) fn jpeg_not_interleaved(picture: &RgbImage) -> Vec<u8> {
+    use mozjpeg_sys::{
+        J_COLOR_SPACE, J_INT_PARAM, JINT_COMPRESS_PROFILE_VALUE, jpeg_c_set_int_param, jpeg_compress_struct,
+        jpeg_create_compress, jpeg_destroy_compress, jpeg_error_mgr, jpeg_finish_compress, jpeg_mem_dest,
+        jpeg_scan_info, jpeg_set_defaults, jpeg_set_quality, jpeg_start_compress, jpeg_std_error,
+        jpeg_write_scanlines,
+    };
+    let scans = [0, 1, 2].map(|component| jpeg_scan_info {
+        comps_in_scan: 1,
+        component_index: [component, 0, 0, 0],
+        Ss: 0,
+        Se: 63,
+        Ah: 0,
+        Al: 0,
+    });
+    // SAFETY: the library's own order of calls, on structs that outlive them; zeros are valid for both structs, and
+    // each row that is written holds `width` pixels of three bytes. The few bytes of the result are not given back.
+    unsafe {
+        let mut errors: jpeg_error_mgr = std::mem::zeroed();
+        let mut jpeg: jpeg_compress_struct = std::mem::zeroed();
+        jpeg.common.err = jpeg_std_error(&mut errors);
+        jpeg_create_compress(&mut jpeg);
+        let (mut memory, mut size) = (std::ptr::null_mut(), 0);
+        jpeg_mem_dest(&mut jpeg, &mut memory, &mut size);
+        jpeg.image_width = picture.width();
+        jpeg.image_height = picture.height();
+        jpeg.in_color_space = J_COLOR_SPACE::JCS_RGB;
+        jpeg.input_components = 3;
+        let fastest = JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST as std::ffi::c_int;
+        jpeg_c_set_int_param(&mut jpeg, J_INT_PARAM::JINT_COMPRESS_PROFILE, fastest);
+        jpeg_set_defaults(&mut jpeg);
+        jpeg_set_quality(&mut jpeg, 95, 1);
+        jpeg.scan_info = scans.as_ptr();
+        jpeg.num_scans = 3;
+        jpeg_start_compress(&mut jpeg, 1);
+        for row in picture.as_raw().chunks_exact(picture.width() as usize * 3) {
+            jpeg_write_scanlines(&mut jpeg, &row.as_ptr(), 1);
+        }
+        jpeg_finish_compress(&mut jpeg);
+        jpeg_destroy_compress(&mut jpeg);
+        std::slice::from_raw_parts(memory, usize::try_from(size).unwrap()).to_vec()
+    }
+}

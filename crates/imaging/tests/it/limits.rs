@@ -4,7 +4,7 @@ use domain::ImageErrorCode::{CorruptImage, TooManyPixels, UnsupportedFormat};
 use image::ImageFormat;
 use imaging::{probe, render};
 
-use crate::fixtures::{file, jpeg, profile, quarters};
+use crate::fixtures::{crc32, file, jpeg, profile, quarters};
 
 /// A header that promises a huge picture, and nothing behind it.
 fn announcing(format: ImageFormat) -> Vec<u8> {
@@ -38,18 +38,6 @@ fn announcing(format: ImageFormat) -> Vec<u8> {
             bytes
         }
     }
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            if sum & 1 == 1 {
-                (sum >> 1) ^ 0xedb8_8320
-            } else {
-                sum >> 1
-            }
-        })
-    })
 }
 
 #[test]

@@ -5,7 +5,11 @@
     reason = "a fixture that cannot be made must fail the test"
 )]
 
+mod bombs;
 mod fixtures;
 mod hostile;
 mod limits;
+mod measure;
+mod memory;
 mod render;
+mod traps;

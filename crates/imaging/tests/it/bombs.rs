@@ -1,0 +1,144 @@
+//! Small files that ask for much.
+
+use domain::ImageErrorCode::{CorruptImage, TooManyPixels};
+use image::ImageFormat;
+use imaging::{probe, render};
+
+use crate::{
+    fixtures::{chunk, file, jpeg, profile, quarters},
+    memory::largest_allocation,
+};
+
+/// More than any header needs, and far less than any of the bombs asks for.
+const SOME: usize = 80 << 20;
+
+#[test]
+fn a_frame_that_is_larger_than_its_canvas_counts() {
+    let mut bytes = file(quarters(4, 4), ImageFormat::Gif);
+    let frame = bytes
+        .windows(5)
+        .position(|block| block == [0x2c, 0, 0, 0, 0])
+        .unwrap();
+    bytes[frame + 5..frame + 9].fill(0xff);
+    let (refused, largest) = largest_allocation(|| render(&bytes, &profile(&[50])).unwrap_err());
+    assert_eq!(refused.code(), TooManyPixels, "{refused}");
+    assert!(largest < SOME, "{largest} bytes at once");
+}
+
+#[test]
+fn a_colour_profile_may_not_unpack_without_end() {
+    let mut bytes = file(quarters(4, 4), ImageFormat::Png);
+    let mut profile_chunk = b"icc\0\0".to_vec();
+    profile_chunk.extend(zeros_deflated(200 << 20));
+    bytes.splice(33..33, chunk(*b"iCCP", &profile_chunk));
+    assert!(bytes.len() < 2 << 20);
+    let (rendered, largest) = largest_allocation(|| render(&bytes, &profile(&[50])));
+    assert!(rendered.is_ok(), "{rendered:?}");
+    assert!(largest < SOME, "{largest} bytes at once");
+}
+
+#[test]
+fn metadata_may_not_be_longer_than_the_file() {
+    for name in [b"ICCP", b"EXIF"] {
+        let mut bytes = b"RIFF\xff\xff\xff\x7fWEBPVP8X\x0a\0\0\0\x28\0\0\0\x0f\0\0\x0f\0\0".to_vec();
+        bytes.extend(name);
+        bytes.extend(0x7000_0000_u32.to_le_bytes());
+        bytes.extend([0; 64]);
+        let (refused, largest) = largest_allocation(|| probe(&bytes).unwrap_err());
+        assert_eq!(refused.code(), CorruptImage, "{refused}");
+        assert!(largest < SOME, "{largest} bytes at once");
+    }
+}
+
+#[test]
+fn thirty_four_bytes_of_webp_do_not_become_a_gigabyte() {
+    // A lossless picture of 16,383 × 16,383 (14 bits each, less one) in one colour.
+    let mut bytes = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\xfe\xbf\xff\x0f".to_vec();
+    bytes.extend([0; 34 - 25]);
+    assert_eq!(bytes.len(), 34);
+    let (refused, largest) = largest_allocation(|| render(&bytes, &profile(&[50])).unwrap_err());
+    assert_eq!(refused.code(), TooManyPixels, "{refused}");
+    assert!(largest < SOME, "{largest} bytes at once");
+}
+
+#[test]
+fn a_row_without_end_is_refused_by_its_header() {
+    let mut bytes = file(quarters(4, 4), ImageFormat::Png);
+    let mut header = (i32::MAX.unsigned_abs()).to_be_bytes().to_vec();
+    header.extend([0, 0, 0, 1, 16, 6, 0, 0, 0]);
+    bytes.splice(8..33, chunk(*b"IHDR", &header));
+    let (refused, largest) = largest_allocation(|| render(&bytes, &profile(&[50])).unwrap_err());
+    assert_eq!(refused.code(), TooManyPixels, "{refused}");
+    assert!(largest < SOME, "{largest} bytes at once");
+}
+
+#[test]
+fn scans_without_end_are_refused() {
+    let whole = jpeg(&quarters(64, 64), &[], mozjpeg::Compress::set_progressive_mode);
+    let last = whole
+        .windows(2)
+        .rposition(|marker| marker == [0xff, 0xda])
+        .unwrap();
+    let scan = whole[last..whole.len() - 2].to_vec();
+    let mut bytes = whole[..whole.len() - 2].to_vec();
+    for _ in 0..2_000 {
+        bytes.extend(&scan);
+    }
+    bytes.extend([0xff, 0xd9]);
+    let refused = render(&bytes, &profile(&[50])).unwrap_err();
+    assert_eq!(refused.code(), CorruptImage, "{refused}");
+    assert!(refused.to_string().contains("scans"), "{refused}");
+}
+
+#[test]
+fn a_picture_within_the_pixels_but_not_the_memory_says_so() {
+    let picture = image::ImageBuffer::from_pixel(100, 100, image::Rgba([u16::MAX; 4]));
+    let bytes = file(image::DynamicImage::ImageRgba16(picture), ImageFormat::Png);
+    let mut wanted = profile(&[50]);
+    wanted.max_pixels = 10_000;
+    let refused = render(&bytes, &wanted).unwrap_err();
+    assert_eq!(refused.code(), TooManyPixels);
+    assert_eq!(
+        refused.to_string(),
+        "takes 80000 bytes once it is decoded; at most 40000 are accepted"
+    );
+}
+
+/// So many zeros in zlib's format, a thousandth as long: one literal, and then repetitions of 258 bytes.
+fn zeros_deflated(count: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.put(0b011, 3); // the last block, with the fixed codes
+    bits.put(0b0000_1100, 8); // literal 0 is 00110000, its first bit first
+    for _ in 0..count / 258 {
+        bits.put(0b1010_0011, 8); // length 258 is 11000101
+        bits.put(0, 5); // distance 1
+    }
+    bits.put(0, 7); // the end
+    let mut bytes = vec![0x78, 0x9c];
+    bytes.extend(bits.bytes);
+    let length = u32::try_from(1 + count / 258 * 258).unwrap();
+    // Adler-32 of zeros.
+    bytes.extend((((length % 65_521) << 16) | 1).to_be_bytes());
+    bytes
+}
+
+/// Bits, the lowest first.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl Bits {
+    fn put(&mut self, value: u32, count: u32) {
+        for bit in 0..count {
+            if self.used == 0 {
+                self.bytes.push(0);
+            }
+            if value >> bit & 1 == 1 {
+                *self.bytes.last_mut().unwrap() |= 1 << self.used;
+            }
+            self.used = (self.used + 1) % 8;
+        }
+    }
+}
