@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     ids::ProductId,
-    image::ImagesStatus,
+    image_status::ImagesStatus,
     money::Currency,
     product::{Product, ProductStatus},
 };

@@ -1,4 +1,4 @@
-//! A product's pictures: their states, their variants and the reasons for which one can fail.
+//! A product's pictures and their variants.
 
 use std::{fmt, str::FromStr};
 
@@ -9,110 +9,15 @@ use url::Url;
 use crate::{
     fault::Rejection,
     ids::{ImageId, ProductId},
+    image_error::ImageError,
+    image_status::ImageStatus,
+    words::words,
 };
 
 /// The longest text that describes a picture, in characters.
 pub const ALT_MAX_CHARACTERS: usize = 500;
 /// The longest address that a picture is fetched from, in characters.
 pub const SOURCE_URL_MAX_CHARACTERS: usize = 2_048;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+ }
-
-        impl $name {
-            /// Every value, in the order of their declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The word that stands for it on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Rejection;
-
-            fn from_str(word: &str) -> Result<Self, Rejection> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(Rejection::new("unknown_value", concat!("is not one of:", $(" ", $word,)+))),
-                }
-            }
-        }
-    };
-}
-pub(crate) use words;
-
-words! {
-    /// How far one picture has come.
-    ImageStatus {
-        /// Waits for a worker.
-        Pending = "pending",
-        /// A worker has begun.
-        Processing = "processing",
-        /// Its variants can be fetched.
-        Ready = "ready",
-        /// It ended without variants; its error says why.
-        Failed = "failed",
-    }
-}
-
-impl ImageStatus {
-    /// True once nothing further happens to this generation of the picture.
-    pub const fn is_ended(self) -> bool {
-        matches!(self, Self::Ready | Self::Failed)
-    }
-}
-
-words! {
-    /// How far the pictures of a product have come, taken together.
-    ImagesStatus {
-        /// There are no pictures.
-        None = "none",
-        /// Not one has been begun.
-        Pending = "pending",
-        /// Some are under way.
-        Processing = "processing",
-        /// All can be fetched.
-        Ready = "ready",
-        /// All ended, some without variants.
-        Partial = "partial",
-        /// All ended without variants.
-        Failed = "failed",
-    }
-}
-
-impl ImagesStatus {
-    /// Sums up the states of a product's pictures.
-    pub fn of(statuses: impl IntoIterator<Item = ImageStatus>) -> Self {
-        let (mut pending, mut processing, mut ready, mut failed) = (0_u32, 0_u32, 0_u32, 0_u32);
-        for status in statuses {
-            *match status {
-                ImageStatus::Pending => &mut pending,
-                ImageStatus::Processing => &mut processing,
-                ImageStatus::Ready => &mut ready,
-                ImageStatus::Failed => &mut failed,
-            } += 1;
-        }
-        match (pending, processing, ready, failed) {
-            (0, 0, 0, 0) => Self::None,
-            (_, 0, 0, 0) => Self::Pending,
-            (0, 0, _, 0) => Self::Ready,
-            (0, 0, 0, _) => Self::Failed,
-            (0, 0, _, _) => Self::Partial,
-            _ => Self::Processing,
-        }
-    }
-}
 
 words! {
     /// The formats that pictures come and go in.
@@ -148,59 +53,6 @@ impl ImageFormat {
             Self::Gif => "gif",
         }
     }
-}
-
-words! {
-    /// Why a picture failed.
-    ImageErrorCode {
-        /// The address, or one it redirects to, is not a public one.
-        BlockedAddress = "blocked_address",
-        /// The source could not be fetched.
-        DownloadFailed = "download_failed",
-        /// The source was too slow.
-        DownloadTimeout = "download_timeout",
-        /// The file has too many bytes.
-        TooLarge = "too_large",
-        /// The picture has too many pixels.
-        TooManyPixels = "too_many_pixels",
-        /// The content is no picture of a format that is read here.
-        UnsupportedFormat = "unsupported_format",
-        /// The file is damaged or cut short.
-        CorruptImage = "corrupt_image",
-        /// Rendering took too long.
-        ProcessingTimeout = "processing_timeout",
-        /// Rendering ended its process, more than once.
-        ProcessingCrashed = "processing_crashed",
-        /// The variants could not be stored.
-        StorageUnavailable = "storage_unavailable",
-    }
-}
-
-impl ImageErrorCode {
-    /// True where the same source may well succeed later; what the file itself is to blame for never does.
-    pub const fn is_retryable(self) -> bool {
-        match self {
-            Self::DownloadFailed
-            | Self::DownloadTimeout
-            | Self::ProcessingTimeout
-            | Self::ProcessingCrashed
-            | Self::StorageUnavailable => true,
-            Self::BlockedAddress
-            | Self::TooLarge
-            | Self::TooManyPixels
-            | Self::UnsupportedFormat
-            | Self::CorruptImage => false,
-        }
-    }
-}
-
-/// Why a picture failed, with words for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageError {
-    /// The stable reason.
-    pub code: ImageErrorCode,
-    /// What happened, for the owner of the product; it never names what is inside this system.
-    pub detail: String,
 }
 
 /// What a page shows until a picture has loaded.
@@ -334,37 +186,6 @@ pub fn parse_alt(text: &str) -> Result<String, Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_pictures_of_a_product_sum_up_to_one_word() {
-        use ImageStatus::{Failed, Pending, Processing, Ready};
-        let cases: [(&[ImageStatus], ImagesStatus); 9] = [
-            (&[], ImagesStatus::None),
-            (&[Pending, Pending], ImagesStatus::Pending),
-            (&[Pending, Ready], ImagesStatus::Processing),
-            (&[Processing], ImagesStatus::Processing),
-            (&[Pending, Failed], ImagesStatus::Processing),
-            (&[Ready, Ready], ImagesStatus::Ready),
-            (&[Ready, Failed], ImagesStatus::Partial),
-            (&[Failed, Failed], ImagesStatus::Failed),
-            (&[Ready, Failed, Processing], ImagesStatus::Processing),
-        ];
-        for (statuses, expected) in cases {
-            assert_eq!(
-                ImagesStatus::of(statuses.iter().copied()),
-                expected,
-                "{statuses:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_word_reads_back_as_itself() {
-        for code in ImageErrorCode::ALL {
-            assert_eq!(code.as_str().parse::<ImageErrorCode>().as_ref(), Ok(code));
-            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
-        }
-    }
 
     #[test]
     fn only_web_addresses_are_sources() {

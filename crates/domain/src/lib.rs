@@ -7,15 +7,18 @@ pub mod fault;
 pub mod filter;
 pub mod ids;
 pub mod image;
+pub mod image_error;
+pub mod image_status;
 pub mod money;
 pub mod problem;
 pub mod product;
+mod words;
 
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, ImageId, ProductId};
-pub use image::{
-    Image, ImageError, ImageErrorCode, ImageFormat, ImageStatus, ImagesStatus, NewImage, Placeholder, Variant,
-};
+pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};
+pub use image_error::{ImageError, ImageErrorCode};
+pub use image_status::{ImageStatus, ImagesStatus};
 pub use money::{Currency, Money};
 pub use problem::ProblemCode;
 pub use product::{Metadata, NewProduct, Product, ProductDraft, ProductStatus};

@@ -1,11 +1,10 @@
 //! The problems that the API answers with (RFC 9457), each with a page of its own.
 
-use crate::image::words;
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Rejection;
+use crate::{fault::Rejection, words::words};
 
 words! {
     /// The stable word for a problem, as a body's `code`.

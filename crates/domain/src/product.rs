@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fault::{Faults, Rejection, pointer_segment},
     ids::{AccountId, ProductId},
-    image::{Image, ImageStatus, ImagesStatus, NewImage, words},
+    image::{Image, NewImage},
+    image_status::{ImageStatus, ImagesStatus},
     money::Money,
+    words::words,
 };
 
 /// The longest name, in characters.
