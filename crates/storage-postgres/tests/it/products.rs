@@ -381,5 +381,5 @@ async fn every_call_can_run_on_another_thread() {
             .await
             .unwrap()
     });
-    assert_eq!(task.await.unwrap(), Deleted::Done { version: 1 });
+    assert_eq!(task.await.unwrap(), Deleted::Done { version: 2 });
 }
