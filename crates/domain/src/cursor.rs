@@ -1,13 +1,15 @@
 //! Cursors: a position in a list, as an opaque word that is bound to the list's filters and order.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bigdecimal::BigDecimal;
-use chrono::DateTime;
+use chrono::{DateTime, Datelike as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::filter::{Position, ProductFilter, Sort, SortKey, SortValue};
+use crate::{
+    filter::{Position, ProductFilter, Sort, SortKey, SortValue},
+    money::parse_amount,
+};
 
 /// Longer words are no cursors of ours: a name has at most 200 characters.
 const MAX_BYTES: usize = 2_048;
@@ -42,7 +44,7 @@ enum Value {
     #[serde(rename = "t")]
     Microseconds(i64),
     #[serde(rename = "p")]
-    Price(BigDecimal),
+    Price(String),
     #[serde(rename = "n")]
     Name(String),
     /// The bits of the number, so that it comes back exactly.
@@ -54,7 +56,7 @@ enum Value {
 pub fn encode(position: &Position, filter: &ProductFilter, sort: Sort) -> String {
     let value = match &position.value {
         SortValue::Time(time) => Value::Microseconds(time.timestamp_micros()),
-        SortValue::Price(price) => Value::Price(price.clone()),
+        SortValue::Price(price) => Value::Price(price.to_plain_string()),
         SortValue::Name(name) => Value::Name(name.clone()),
         SortValue::Relevance(relevance) => Value::Relevance(relevance.to_bits()),
     };
@@ -86,11 +88,17 @@ pub fn decode(word: &str, filter: &ProductFilter, sort: Sort) -> Result<Position
     }
     let value = match (token.k, sort.key) {
         (Value::Microseconds(time), SortKey::CreatedAt | SortKey::UpdatedAt) => {
-            SortValue::Time(DateTime::from_timestamp_micros(time).ok_or(CursorError::Invalid)?)
+            let time =
+                DateTime::from_timestamp_micros(time).filter(|time| (1..=9_999).contains(&time.year()));
+            SortValue::Time(time.ok_or(CursorError::Invalid)?)
         }
-        (Value::Price(price), SortKey::Price) if price.digits() <= 32 => SortValue::Price(price),
+        (Value::Price(price), SortKey::Price) => {
+            SortValue::Price(parse_amount(&price).map_err(|_| CursorError::Invalid)?)
+        }
         (Value::Name(name), SortKey::Name) if !name.contains('\0') => SortValue::Name(name),
-        (Value::Relevance(bits), SortKey::Relevance) => SortValue::Relevance(f32::from_bits(bits)),
+        (Value::Relevance(bits), SortKey::Relevance) if f32::from_bits(bits).is_finite() => {
+            SortValue::Relevance(f32::from_bits(bits))
+        }
         _ => return Err(CursorError::Invalid),
     };
     Ok(Position {
@@ -175,6 +183,59 @@ mod tests {
         assert!(decode(&filter, false).is_ok());
         assert_eq!(decode(&other, false), Err(CursorError::Mismatch));
         assert_eq!(decode(&filter, true), Err(CursorError::Mismatch));
+    }
+
+    #[test]
+    fn a_forged_position_is_refused() {
+        let forged = |key, value: &str| {
+            let (filter, sort) = (
+                ProductFilter::default(),
+                Sort {
+                    key,
+                    descending: true,
+                },
+            );
+            let id = ProductId::generate();
+            let token = format!(
+                r#"{{"v":1,"f":"{}","k":{value},"i":"{id}"}}"#,
+                fingerprint(&filter, sort)
+            );
+            decode(&URL_SAFE_NO_PAD.encode(token), &filter, sort).map(|position| position.value)
+        };
+        assert!(forged(SortKey::CreatedAt, r#"{"t":1764000000000000}"#).is_ok());
+        for value in [
+            r#"{"t":-300000000000000000}"#,
+            r#"{"t":9223372036854775807}"#,
+            r#"{"n":"Mug"}"#,
+        ] {
+            assert_eq!(
+                forged(SortKey::CreatedAt, value),
+                Err(CursorError::Invalid),
+                "{value}"
+            );
+        }
+        assert!(forged(SortKey::Price, r#"{"p":"19.90"}"#).is_ok());
+        for value in [
+            r#"{"p":"1e999999"}"#,
+            r#"{"p":"1E-131072"}"#,
+            r#"{"p":"-1"}"#,
+            r#"{"p":19.9}"#,
+        ] {
+            assert_eq!(
+                forged(SortKey::Price, value),
+                Err(CursorError::Invalid),
+                "{value}"
+            );
+        }
+        assert_eq!(
+            forged(SortKey::Name, r#"{"n":"\u0000"}"#),
+            Err(CursorError::Invalid)
+        );
+        assert_eq!(
+            forged(SortKey::Relevance, r#"{"r":2143289344}"#),
+            Err(CursorError::Invalid),
+            "no number"
+        );
     }
 
     proptest! {

@@ -13,9 +13,15 @@ pub struct Fault {
     pub detail: String,
 }
 
+/// How many faults are told of at once: enough for every honest mistake, and a bound for the others.
+pub const FAULTS_MAX: usize = 100;
+
 /// Collects every fault of one input, so that a caller is told all of them at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    first: Vec<Fault>,
+    count: usize,
+}
 
 impl Faults {
     /// No fault so far.
@@ -23,13 +29,16 @@ impl Faults {
         Self::default()
     }
 
-    /// Notes a fault at `pointer`.
+    /// Notes a fault at `pointer`; beyond [`FAULTS_MAX`] it is only counted.
     pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        self.0.push(Fault {
-            pointer: pointer.into(),
-            code,
-            detail: detail.into(),
-        });
+        self.count += 1;
+        if self.count <= FAULTS_MAX {
+            self.first.push(Fault {
+                pointer: pointer.into(),
+                code,
+                detail: detail.into(),
+            });
+        }
     }
 
     /// Keeps the value of a check that passed, or notes why it failed.
@@ -45,12 +54,17 @@ impl Faults {
 
     /// True while nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
     }
 
-    /// The faults, in the order in which they were found.
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The first [`FAULTS_MAX`], in the order in which they were found.
     pub fn into_vec(self) -> Vec<Fault> {
-        self.0
+        self.first
     }
 }
 

@@ -141,6 +141,15 @@ pub fn parse_source_url(text: &str) -> Result<String, Rejection> {
         let detail = format!("is too long; give at most {SOURCE_URL_MAX_CHARACTERS} characters");
         return Err(Rejection::new("too_long", detail));
     }
+    // The parser mends all of these silently; what is stored would then not be what is fetched.
+    if text
+        .contains(|character: char| character.is_whitespace() || character.is_control() || character == '\\')
+    {
+        return Err(Rejection::new(
+            "invalid_url",
+            "must not hold blanks, control characters or backslashes",
+        ));
+    }
     let url = Url::parse(text).map_err(|_| {
         Rejection::new(
             "invalid_url",
@@ -151,6 +160,21 @@ pub fn parse_source_url(text: &str) -> Result<String, Rejection> {
         return Err(Rejection::new(
             "unsupported_scheme",
             "must begin with http:// or https://",
+        ));
+    }
+    if text
+        .get(url.scheme().len()..)
+        .is_none_or(|rest| !rest.starts_with("://") || rest.starts_with(":///"))
+    {
+        return Err(Rejection::new(
+            "invalid_url",
+            "must have exactly two slashes between its scheme and its host",
+        ));
+    }
+    if url.port() == Some(0) {
+        return Err(Rejection::new(
+            "invalid_url",
+            "names port 0, where nobody can listen",
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -195,6 +219,17 @@ mod tests {
         assert_eq!(code("file:///etc/passwd"), Err("unsupported_scheme"));
         assert_eq!(code("/a.jpg"), Err("invalid_url"));
         assert_eq!(code("https://"), Err("invalid_url"));
+        for mended in [
+            "http:example.com",
+            "http:///example.com",
+            "http:\\\\example.com",
+            " http://example.com",
+            "http://example.com/\n",
+        ] {
+            assert_eq!(code(mended), Err("invalid_url"), "{mended:?}");
+        }
+        assert_eq!(code("http://example.com:0/"), Err("invalid_url"));
+        assert!(code("HTTPS://example.com/").is_ok());
         assert_eq!(code("https://user:secret@example.com/"), Err("invalid_url"));
         assert_eq!(
             code(&format!("https://example.com/{}", "a".repeat(2_048))),

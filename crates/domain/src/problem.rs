@@ -87,7 +87,7 @@ impl ProblemCode {
             Self::IdempotencyKeyReused => "The idempotency key was used for another request",
             Self::PreconditionFailed => "The product has changed",
             Self::BodyTooLarge => "The body is too large",
-            Self::RequestTimeout => "The request took too long",
+            Self::RequestTimeout => "The request came too slowly",
             Self::UnsupportedMediaType => "The media type is not supported",
             Self::ValidationFailed => "The product is not valid",
             Self::Internal => "Something went wrong",
@@ -138,9 +138,7 @@ impl ProblemCode {
                  again, and repeat the change on what it is now."
             }
             Self::BodyTooLarge => "Send less at once; the detail gives the limit.",
-            Self::RequestTimeout => {
-                "The whole request did not arrive, or was not answered, in time. Send it again."
-            }
+            Self::RequestTimeout => "The whole request did not arrive in time. Send it again.",
             Self::UnsupportedMediaType => "The header `Accept` of the answer lists what the endpoint reads.",
             Self::ValidationFailed => {
                 "The body was understood, but values in it break rules. `errors` lists every one, with a JSON pointer to the \

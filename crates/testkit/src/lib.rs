@@ -36,6 +36,7 @@ pub use proxy::{Mode, Proxy};
 pub use redis::TestRedis;
 pub use services::{Services, services, workspace_root};
 pub use settings::Variables;
+pub use sql::Held;
 
 /// A short word that no other test has: the first part orders by time, the second is random.
 pub(crate) fn unique() -> String {

@@ -54,6 +54,31 @@ impl TestDatabase {
     }
 }
 
+/// A transaction that keeps its locks until it is released.
+pub struct Held(AsyncPgConnection);
+
+impl Held {
+    /// Lets go of the locks.
+    pub async fn release(mut self) {
+        self.0
+            .batch_execute("ROLLBACK")
+            .await
+            .expect("a transaction can be given up");
+    }
+}
+
+impl TestDatabase {
+    /// Carries out a statement, and keeps the locks that it takes.
+    pub async fn hold(&self, statement: &str) -> Held {
+        let mut connection = connect(self.url()).await;
+        connection
+            .batch_execute(&format!("BEGIN; {statement}"))
+            .await
+            .expect("the locks can be had");
+        Held(connection)
+    }
+}
+
 async fn connect(url: &str) -> AsyncPgConnection {
     AsyncPgConnection::establish(url)
         .await

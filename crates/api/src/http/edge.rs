@@ -1,6 +1,6 @@
 //! The edge of the server: what happens to every request, whatever it asks for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::{
     Error, HttpMessage as _, HttpResponse,
@@ -8,7 +8,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
-        Method, StatusCode,
+        StatusCode,
         header::{HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::{
     context::{REQUEST_ID, RequestContext},
     problem::Problem,
+    record::Record,
 };
 
 /// How long a request may take from its head to its answer.
@@ -42,70 +43,32 @@ async fn run(
     next: Next<impl MessageBody + 'static>,
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let begun = Instant::now();
-    let asked = Asked {
-        method: request.method().clone(),
-        // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
-        route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
-        path: request.path().to_owned(),
-    };
+    let path = request.path().to_owned();
+    // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
+    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+    let record = Record::begin(request.method().clone(), route, context.account);
     let limit = request
         .app_data::<web::Data<RequestTimeout>>()
         .map_or(Duration::from_secs(30), |limit| limit.0);
     let outcome = match tokio::time::timeout(limit, next.call(request)).await {
         Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
-        Err(_) => Err(Problem::new(
-            ProblemCode::RequestTimeout,
-            "The request was not answered in time.",
-        )
-        .into()),
+        Err(_) => Err(Problem::unavailable("The request could not be answered in time.")
+            .because("server.request_timeout has passed")
+            .into()),
     };
     match outcome {
         Ok(response) => {
-            let (mut response, cause) = settle(response, &asked.path, &context.request_id);
+            let (mut response, cause) = settle(response, &path, &context.request_id);
             name(response.headers_mut(), &context.request_id);
-            record(
-                &asked,
-                &context,
-                response.response(),
-                begun.elapsed(),
-                cause.as_deref(),
-            );
+            record.finish(response.response(), cause.as_deref());
             Ok(response)
         }
         // The request is gone with its handler, so the answer travels as an error whose response is ready.
         Err(error) => {
-            let (mut response, cause) = answer(&error, &asked.path, &context.request_id);
+            let (mut response, cause) = answer(&error, &path, &context.request_id);
             name(response.headers_mut(), &context.request_id);
-            record(&asked, &context, &response, begun.elapsed(), cause.as_deref());
+            record.finish(&response, cause.as_deref());
             Err(InternalError::from_response(error, response).into())
-        }
-    }
-}
-
-/// What a request asked for, as the logs tell it.
-struct Asked {
-    method: Method,
-    route: String,
-    path: String,
-}
-
-impl Asked {
-    /// The method, of which callers may invent any number: each would be a time series of its own.
-    fn label(&self) -> String {
-        const KNOWN: [Method; 7] = [
-            Method::GET,
-            Method::HEAD,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::OPTIONS,
-        ];
-        if KNOWN.contains(&self.method) {
-            self.method.to_string()
-        } else {
-            "other".to_owned()
         }
     }
 }
@@ -122,10 +85,14 @@ fn settle(
     path: &str,
     request_id: &str,
 ) -> (ServiceResponse<BoxBody>, Option<String>) {
-    let Some(error) = response.response().error() else {
-        return (response, None);
+    let (body, cause) = match response.response().error() {
+        Some(error) => answer(error, path, request_id),
+        None if is_bare_error(response.response()) => {
+            let problem = problem_of(response.status(), "There is nothing more to say.".to_owned());
+            (problem.to_response(path, request_id), None)
+        }
+        None => return (response, None),
     };
-    let (body, cause) = answer(error, path, request_id);
     let headers = response.headers().clone();
     let mut response = response.into_response(body);
     for (name, value) in headers {
@@ -136,72 +103,32 @@ fn settle(
     (response, cause)
 }
 
+/// An error without a word, as libraries beneath answer some.
+fn is_bare_error(response: &HttpResponse<BoxBody>) -> bool {
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error())
+        && matches!(response.body().size(), BodySize::None | BodySize::Sized(0))
+}
+
 /// Answers an error: one of ours, or one of the framework's.
 fn answer(error: &Error, path: &str, request_id: &str) -> (HttpResponse<BoxBody>, Option<String>) {
     let foreign;
     let problem = match error.as_error::<Problem>() {
         Some(problem) => problem,
         None => {
-            foreign = translate(error);
+            foreign = problem_of(error.as_response_error().status_code(), error.to_string());
             &foreign
         }
     };
     (problem.to_response(path, request_id), problem.cause_text())
 }
 
-fn translate(error: &Error) -> Problem {
-    let detail = error.to_string();
-    match error.as_response_error().status_code() {
+fn problem_of(status: StatusCode, detail: String) -> Problem {
+    match status {
         StatusCode::NOT_FOUND => Problem::not_found(),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemCode::BodyTooLarge, detail),
         StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemCode::RequestTimeout, detail),
         status if status.is_client_error() => Problem::new(ProblemCode::MalformedRequest, detail),
         _ => Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(detail),
-    }
-}
-
-fn record(
-    asked: &Asked,
-    context: &RequestContext,
-    response: &HttpResponse<BoxBody>,
-    took: Duration,
-    cause: Option<&str>,
-) {
-    let (method, route) = (asked.method.as_str(), asked.route.as_str());
-    let status = response.status().as_u16();
-    // To the microsecond: more digits would be noise.
-    let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
-    let bytes = match response.body().size() {
-        BodySize::Sized(bytes) => bytes,
-        BodySize::None | BodySize::Stream => 0,
-    };
-    let labels = [
-        ("method", asked.label()),
-        ("route", asked.route.clone()),
-        ("status", status.to_string()),
-    ];
-    metrics::histogram!("http_request_duration_seconds", &labels).record(took.as_secs_f64());
-    let account = tracing::field::display(context.account);
-    match cause {
-        Some(error) => tracing::error!(
-            method,
-            route,
-            status,
-            duration_ms,
-            bytes,
-            account,
-            error,
-            "request failed"
-        ),
-        None if status >= 500 => tracing::error!(
-            method,
-            route,
-            status,
-            duration_ms,
-            bytes,
-            account,
-            "request failed"
-        ),
-        None => tracing::info!(method, route, status, duration_ms, bytes, account, "request"),
     }
 }

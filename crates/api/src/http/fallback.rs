@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, dev::ResourceDef, http::header, web::
 use domain::ProblemCode;
 use utoipa::openapi::{OpenApi, PathItem};
 
-use super::problem::Problem;
+use super::{pages::PAGES, problem::Problem};
 
 /// The addresses that there are, with the methods that each takes.
 pub(super) struct Addresses(Vec<(ResourceDef, String)>);
@@ -13,11 +13,11 @@ impl Addresses {
     /// Those of a document.
     pub(super) fn of(document: &OpenApi) -> Self {
         let paths = document.paths.paths.iter();
-        Self(
-            paths
-                .map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item).join(", ")))
-                .collect(),
-        )
+        let pages = PAGES
+            .iter()
+            .map(|(path, methods)| (ResourceDef::new(*path), (*methods).to_owned()));
+        let routes = paths.map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item).join(", ")));
+        Self(routes.chain(pages).collect())
     }
 }
 

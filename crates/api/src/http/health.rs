@@ -1,6 +1,6 @@
 //! `/health`: for those who run the service.
 
-use actix_web::{HttpResponse, get, http::header, web};
+use actix_web::{HttpResponse, http::header, route, web};
 use runtime::health::{Health, Overall};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -52,8 +52,13 @@ struct Part {
 /// Does the process run?
 ///
 /// Touches no other part: a restart would help none of them.
-#[utoipa::path(tag = "Health", responses((status = 200, body = Live, description = "It runs")))]
-#[get("/health/live")]
+#[utoipa::path(
+    method(get, head),
+    path = "/health/live",
+    tag = "Health",
+    responses((status = 200, body = Live, description = "It runs")),
+)]
+#[route("/health/live", method = "GET", method = "HEAD")]
 async fn live() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -62,13 +67,15 @@ async fn live() -> HttpResponse {
 
 /// Can the process do its work?
 #[utoipa::path(
+    method(get, head),
+    path = "/health/ready",
     tag = "Health",
     responses(
         (status = 200, body = Ready, description = "It can, if `degraded` with less than all parts"),
         (status = 503, body = Ready, description = "A required part is away"),
     ),
 )]
-#[get("/health/ready")]
+#[route("/health/ready", method = "GET", method = "HEAD")]
 async fn ready(health: web::Data<Health>) -> HttpResponse {
     let report = health.report();
     let mut response = match report.status {

@@ -1,6 +1,6 @@
 //! Reads a request's body as JSON.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -11,11 +11,14 @@ use actix_web::{
 use domain::ProblemCode;
 use serde_json::Value;
 
-use super::problem::Problem;
+use super::{problem::Problem, strict_json};
 
 /// The longest body that is read, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit(pub usize);
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -41,8 +44,11 @@ impl FromRequest for JsonBody {
         let bytes = Bytes::from_request(request, payload);
         Box::pin(async move {
             media_type?;
-            let bytes = bytes.await.map_err(|error| unreadable(&error, limit))?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+            let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes)
+                .await
+                .map_err(|_| too_slow())?;
+            let bytes = bytes.map_err(|error| unreadable(&error, limit))?;
+            let value = strict_json::read(&bytes).map_err(|error| malformed(&bytes, &error))?;
             Ok(Self { value, bytes })
         })
     }
@@ -82,6 +88,14 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).with_header(answer_header, accepted))
 }
 
+fn too_slow() -> Problem {
+    let detail = format!(
+        "The body did not arrive within {} seconds.",
+        BODY_TIMEOUT.as_secs()
+    );
+    Problem::new(ProblemCode::RequestTimeout, detail)
+}
+
 fn unreadable(error: &actix_web::Error, limit: usize) -> Problem {
     if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
         Problem::new(
@@ -96,7 +110,13 @@ fn unreadable(error: &actix_web::Error, limit: usize) -> Problem {
     }
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
-    let detail = format!("The body is not JSON: {error}.");
+fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    let detail = if bytes.is_empty() {
+        "The body is empty; send a JSON object.".to_owned()
+    } else if bytes.starts_with(b"\xef\xbb\xbf") {
+        "The body begins with a byte order mark; leave it out.".to_owned()
+    } else {
+        format!("The body is not JSON: {error}.")
+    };
     Problem::new(ProblemCode::MalformedJson, detail)
 }

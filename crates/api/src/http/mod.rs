@@ -12,6 +12,8 @@ mod pages;
 pub mod problem;
 mod products;
 mod query;
+mod record;
+mod strict_json;
 
 use actix_web::{
     App, Error,
@@ -19,11 +21,13 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
+use domain::ProblemCode;
+use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
-use self::{edge::RequestTimeout, json::BodyLimit};
-use crate::products::Catalogue;
+use self::{edge::RequestTimeout, json::BodyLimit, problem::Problem};
+use crate::products::{Catalogue, ProductError};
 use runtime::health::Health;
 
 /// What the handlers of one server share.
@@ -75,6 +79,18 @@ pub fn document() -> OpenApi {
         .configure(configure)
         .split_for_parts();
     document
+}
+
+/// Carries out work whose caller may go away meanwhile: what has begun to change a product is finished, cache included.
+async fn to_the_end<T: 'static>(
+    work: impl Future<Output = Result<T, ProductError>> + 'static,
+) -> Result<T, Problem> {
+    match actix_web::rt::spawn(work.in_current_span()).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(fault) => {
+            Err(Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(fault))
+        }
+    }
 }
 
 fn configure(config: &mut ServiceConfig<'_>) {

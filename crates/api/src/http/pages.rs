@@ -11,19 +11,27 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::problem::Problem;
 
+/// The addresses below, which the document does not hold, with the methods that each takes.
+pub(super) const PAGES: [(&str, &str); 4] = [
+    ("/docs", "GET, HEAD"),
+    ("/docs/{file:.*}", "GET"),
+    ("/openapi.json", "GET"),
+    ("/problems/{slug}", "GET, HEAD"),
+];
+
 /// The addresses of pages.
 pub(super) fn configure(config: &mut ServiceConfig, document: &OpenApi) {
+    let docs = || async {
+        HttpResponse::Found()
+            .insert_header((header::LOCATION, "/docs/"))
+            .finish()
+    };
     config
-        .route(
-            "/docs",
-            web::get().to(|| async {
-                HttpResponse::Found()
-                    .insert_header((header::LOCATION, "/docs/"))
-                    .finish()
-            }),
-        )
+        .route("/docs", web::get().to(docs))
+        .route("/docs", web::head().to(docs))
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.clone()))
-        .route("/problems/{slug}", web::get().to(problem));
+        .route("/problems/{slug}", web::get().to(problem))
+        .route("/problems/{slug}", web::head().to(problem));
 }
 
 async fn problem(slug: web::Path<String>) -> Result<HttpResponse, Problem> {

@@ -7,7 +7,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
-use domain::{Fault, Faults, ProblemCode};
+use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX};
 use serde::Serialize;
 use storage_postgres::StorageError;
 use utoipa::ToSchema;
@@ -139,6 +139,11 @@ impl Problem {
         self
     }
 
+    /// A needed part is away, or too slow.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Unavailable, detail).retry_after(RETRY_AFTER)
+    }
+
     fn retry_after(self, delay: Duration) -> Self {
         self.with_header(header::RETRY_AFTER, delay.as_secs().to_string())
     }
@@ -206,11 +211,14 @@ impl ResponseError for Problem {
 
 impl From<Faults> for Problem {
     fn from(faults: Faults) -> Self {
-        let errors: Vec<FaultBody> = faults.into_vec().into_iter().map(FaultBody::from).collect();
-        let detail = match errors.len() {
+        let detail = match faults.count() {
             1 => "One value of the body breaks a rule; see `errors`.".to_owned(),
+            count if count > FAULTS_MAX => {
+                format!("{count} values of the body break rules; `errors` holds the first {FAULTS_MAX}.")
+            }
             count => format!("{count} values of the body break rules; see `errors`."),
         };
+        let errors = faults.into_vec().into_iter().map(FaultBody::from).collect();
         Self::new(ProblemCode::ValidationFailed, detail).with_errors(errors)
     }
 }
@@ -253,12 +261,7 @@ impl From<ProductError> for Problem {
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         if error.is_unavailable() {
-            Self::new(
-                ProblemCode::Unavailable,
-                "The catalogue cannot be reached at the moment.",
-            )
-            .retry_after(RETRY_AFTER)
-            .because(error)
+            Self::unavailable("The catalogue cannot be reached at the moment.").because(error)
         } else {
             Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
         }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use domain::{ProblemCode, fault::Rejection};
+use domain::{
+    ProblemCode,
+    fault::{FAULTS_MAX, Rejection},
+};
 
 use super::problem::{FaultBody, Problem};
 
@@ -75,6 +78,9 @@ impl<'a> Query<'a> {
 
     /// Notes what is wrong with a parameter.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+        if self.faults.len() == FAULTS_MAX {
+            return;
+        }
         self.faults.push(FaultBody::of_parameter(name, code, detail));
     }
 
@@ -83,8 +89,9 @@ impl<'a> Query<'a> {
     /// # Errors
     /// Every fault of the query.
     pub(super) fn close(mut self) -> Result<(), Problem> {
+        let known = self.known.join(", ");
         for (name, _) in std::mem::take(&mut self.left) {
-            let detail = format!("is not known here; the parameters are {}", self.known.join(", "));
+            let detail = format!("is not known here; the parameters are {known}");
             self.fault(&name, "unknown_parameter", detail);
         }
         if self.faults.is_empty() {

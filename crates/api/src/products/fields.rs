@@ -82,12 +82,12 @@ impl<'a> Fields<'a> {
 
     /// Ends the reading: a field that nobody asked for is a fault, so that a typo never passes silently.
     pub(super) fn close(self, faults: &mut Faults) {
+        let known = self.known.join(", ");
         for name in self
             .object
             .keys()
             .filter(|name| !self.known.contains(&name.as_str()))
         {
-            let known = self.known.join(", ");
             faults.add(
                 self.pointer_to(name),
                 "unknown_field",

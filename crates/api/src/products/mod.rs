@@ -8,6 +8,7 @@ pub mod draft;
 pub mod error;
 mod fields;
 pub mod list;
+mod merge_patch;
 pub mod read;
 pub mod update;
 

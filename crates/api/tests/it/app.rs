@@ -11,7 +11,10 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use testkit::{TestBroker, TestDatabase, TestRedis};
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::JoinHandle,
+};
 
 /// A running api.
 pub(crate) struct TestApp {
@@ -108,6 +111,18 @@ impl TestApp {
             request = request.header(*name, *value);
         }
         read(request).await
+    }
+
+    /// Announces a body and sends only its beginning; the whole answer as text.
+    pub(crate) async fn send_half_a_body(&self) -> String {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = "POST /api/v1/products HTTP/1.1\r\nhost: test\r\nx-request-id: half\r\n\
+                    content-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     /// Asks on the operators' port.

@@ -14,7 +14,7 @@ use crate::{
         context::RequestContext,
         json::JsonBody,
         problem::{Problem, ProblemBody},
-        query,
+        query, to_the_end,
     },
     products::{
         ProductBody,
@@ -116,14 +116,10 @@ pub(super) async fn create(
         ],
         body: product.body.to_vec(),
     };
-    let created = create_product(
-        &catalogue,
-        context.account,
-        &context.cause(),
-        &body.value,
-        claim.as_ref(),
-        answer,
-    )
+    let created = to_the_end(async move {
+        let (account, cause) = (context.account, context.cause());
+        create_product(&catalogue, account, &cause, &body.value, claim.as_ref(), answer).await
+    })
     .await?;
     Ok(match created {
         CreateAnswer::Fresh(answer) => respond(answer, false),

@@ -8,7 +8,7 @@ use crate::{
         conditional::if_match,
         context::RequestContext,
         problem::{Problem, ProblemBody},
-        query,
+        query, to_the_end,
     },
     products::delete::delete_product,
 };
@@ -39,13 +39,16 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
     let expected = if_match(&request)?;
-    delete_product(
-        &catalogue,
-        context.account,
-        path.0,
-        expected.as_deref(),
-        &context.cause(),
-    )
+    to_the_end(async move {
+        delete_product(
+            &catalogue,
+            context.account,
+            path.0,
+            expected.as_deref(),
+            &context.cause(),
+        )
+        .await
+    })
     .await?;
     Ok(HttpResponse::NoContent().finish())
 }

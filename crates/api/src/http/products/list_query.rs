@@ -1,5 +1,6 @@
 //! The query of a list: filters, order and page.
 
+use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 use domain::{
     Currency, ImagesStatus, ProblemCode, ProductStatus, cursor,
@@ -83,8 +84,8 @@ pub(super) fn read(text: &str, default_currency: Currency) -> Result<PageRequest
         statuses: distinct(query.all("status", str::parse::<ProductStatus>)),
         images_statuses: distinct(query.all("images_status", str::parse::<ImagesStatus>)),
         currency: query.one("currency", Currency::parse),
-        min_price: query.one("min_price", parse_amount),
-        max_price: query.one("max_price", parse_amount),
+        min_price: query.one("min_price", price),
+        max_price: query.one("max_price", price),
         created_after: query.one("created_after", time),
         created_before: query.one("created_before", time),
         updated_after: query.one("updated_after", time),
@@ -134,6 +135,11 @@ fn distinct<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values.sort();
     values.dedup();
     values
+}
+
+/// Without needless zeros: 1.0 is the same bound as 1, and makes the same cursor.
+fn price(text: &str) -> Result<BigDecimal, Rejection> {
+    parse_amount(text).map(|amount| amount.normalized())
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, Rejection> {

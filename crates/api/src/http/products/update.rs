@@ -11,7 +11,7 @@ use crate::{
         context::RequestContext,
         json::JsonBody,
         problem::{Problem, ProblemBody},
-        query,
+        query, to_the_end,
     },
     products::{ProductBody, update::update_product},
 };
@@ -82,13 +82,16 @@ pub(super) async fn update(
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
     let expected = if_match(&request)?;
-    let product = update_product(
-        &catalogue,
-        context.account,
-        path.0,
-        expected.as_deref(),
-        &body.value,
-    )
+    let product = to_the_end(async move {
+        update_product(
+            &catalogue,
+            context.account,
+            path.0,
+            expected.as_deref(),
+            &body.value,
+        )
+        .await
+    })
     .await?;
     let mut response = HttpResponse::Ok();
     response
