@@ -68,6 +68,28 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// The settings that are to blame, the likeliest first, and what to do other than change them.
+    pub const fn blame(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Credentials { .. } => (
+                &["rabbitmq.user", "rabbitmq.password"],
+                "create the user, or correct the password",
+            ),
+            Self::VirtualHost { .. } => (
+                &["rabbitmq.vhost", "rabbitmq.user"],
+                "create the virtual host and let the user in",
+            ),
+            Self::Topology { .. } | Self::Name(_) => (
+                &["rabbitmq.prefix", "rabbitmq.retry_delays"],
+                "remove queues that were declared otherwise, or take a prefix of their own",
+            ),
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Timeout { .. } => (
+                &["rabbitmq.host", "rabbitmq.port"],
+                "see that RabbitMQ runs and can be reached from here",
+            ),
+        }
+    }
+
     /// Tells apart what the handshake can end in.
     pub(crate) fn of_handshake(config: &crate::BrokerConfig, source: lapin::Error) -> Self {
         let address = config.address();

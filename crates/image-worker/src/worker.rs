@@ -92,24 +92,7 @@ fn store_unreachable(settings: &Settings, error: &Error) -> Unreachable {
 }
 
 fn broker_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
-    let (names, cure): (&[&str], _) = match error {
-        BrokerError::Credentials { .. } => (
-            &["rabbitmq.user", "rabbitmq.password"],
-            "create the user, or correct the password",
-        ),
-        BrokerError::VirtualHost { .. } => (
-            &["rabbitmq.vhost", "rabbitmq.user"],
-            "create the virtual host and let the user in",
-        ),
-        BrokerError::Topology { .. } | BrokerError::Name(_) => (
-            &["rabbitmq.prefix", "rabbitmq.retry_delays"],
-            "remove queues that were declared otherwise, or take a prefix of their own",
-        ),
-        _ => (
-            &["rabbitmq.host", "rabbitmq.port"],
-            "see that RabbitMQ runs and can be reached from here",
-        ),
-    };
+    let (names, cure) = error.blame();
     let cause = Causes(error);
     settings.unreachable("RabbitMQ", names, settings.rabbitmq.address(), cause, cure)
 }

@@ -57,6 +57,25 @@ impl StorageError {
         matches!(self, Self::Unavailable(_) | Self::TooBusy(_))
     }
 
+    /// The settings that are to blame where the database cannot be used at all, the likeliest first, and what to do
+    /// other than change them.
+    pub fn blame(&self) -> (&'static [&'static str], &'static str) {
+        let said = self.source().map(ToString::to_string).unwrap_or_default();
+        if said.contains("authentication failed") || said.contains("role \"") {
+            (
+                &["database.user", "database.password"],
+                "create the role, or correct the password",
+            )
+        } else if said.contains("database \"") {
+            (&["database.dbname"], "create the database")
+        } else {
+            (
+                &["database.host", "database.port"],
+                "see that PostgreSQL runs and can be reached from here",
+            )
+        }
+    }
+
     pub(crate) fn value(what: &'static str, source: impl Into<Source>) -> Self {
         Self::Value {
             what,
@@ -95,6 +114,7 @@ impl From<PoolError> for StorageError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(ConnectError::QueryError(error)) => error.into(),
+            PoolError::Backend(ConnectError::ConnectionError(error)) => Self::Unavailable(error.into()),
             // Every connection is in use.
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => Self::TooBusy(error.into()),
             error => Self::Unavailable(error.into()),

@@ -6,7 +6,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ImageId, ImageStatus, ImagesStatus, ProductId};
 use futures_util::future::join;
-use messages::{ImagePurgeV1, ImageResult, Job};
+use messages::{ImagePurgeV1, ImageResult, Job, Message as _};
 use uuid::Uuid;
 
 use crate::{
@@ -230,18 +230,18 @@ async fn product_touch_in_txn(
     Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
-/// Only a worker that succeeded has left objects behind.
+/// Whoever succeeded has left objects behind, and whoever failed may have: some were stored before the rest could not be.
 async fn gone_in_txn(
     connection: &AsyncPgConnection,
     result: &ImageResult,
     account: Option<AccountId>,
     cause: &Cause,
 ) -> Result<End<Applied>, StorageError> {
-    let ImageResult::Processed(body) = result else {
+    if matches!(result, ImageResult::Started(_)) {
         return Ok(End::Rollback(Applied::Gone));
-    };
+    }
     let job = Job::Purge(ImagePurgeV1 {
-        image_id: body.image_id,
+        image_id: result.image_id(),
         generation: None,
     });
     outbox_insert_in_txn(connection, &[OutboxEntry::new(account, &job, cause)?]).await?;

@@ -9,8 +9,6 @@ use storage_s3::S3Config;
 /// What this process is called in the lists of PostgreSQL and RabbitMQ.
 const NAME: &str = "pms-api";
 
-const LOCAL_CURE: &str = "start it (on a development machine: `make services`)";
-
 /// Where PostgreSQL is.
 pub fn database_config(settings: &Settings) -> DatabaseConfig {
     let database = &settings.database;
@@ -77,51 +75,25 @@ pub(super) fn s3_config(settings: &Settings) -> S3Config {
 
 /// The message for a database that does not answer.
 pub fn database_unreachable(settings: &Settings, error: &StorageError) -> Unreachable {
+    let (names, cure) = error.blame();
     let database = &settings.database;
-    settings.unreachable(
-        "PostgreSQL",
-        &[
-            "database.host",
-            "database.port",
-            "database.user",
-            "database.password",
-            "database.dbname",
-        ],
-        format_args!("{}:{}/{}", database.host, database.port, database.dbname),
-        chain(error),
-        LOCAL_CURE,
-    )
+    let address = format_args!("{}/{}", database.address(), database.dbname);
+    settings.unreachable("PostgreSQL", names, address, chain(error), cure)
 }
 
 /// The message for a Redis that does not answer.
 pub(super) fn redis_unreachable(settings: &Settings, error: &storage_redis::Error) -> Unreachable {
-    let redis = &settings.redis;
-    let address = format_args!("{}:{}", redis.host, redis.port);
-    settings.unreachable(
-        "Redis",
+    let (names, cure) = (
         &["redis.host", "redis.port"],
-        address,
-        chain(error),
-        LOCAL_CURE,
-    )
+        "see that Redis runs and can be reached from here",
+    );
+    settings.unreachable("Redis", names, settings.redis.address(), chain(error), cure)
 }
 
 /// The message for a RabbitMQ that does not answer.
 pub(super) fn rabbitmq_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
-    let rabbitmq = &settings.rabbitmq;
-    settings.unreachable(
-        "RabbitMQ",
-        &[
-            "rabbitmq.host",
-            "rabbitmq.port",
-            "rabbitmq.user",
-            "rabbitmq.password",
-            "rabbitmq.vhost",
-        ],
-        format_args!("{}:{}{}", rabbitmq.host, rabbitmq.port, rabbitmq.vhost),
-        chain(error),
-        LOCAL_CURE,
-    )
+    let (names, cure) = error.blame();
+    settings.unreachable("RabbitMQ", names, settings.rabbitmq.address(), chain(error), cure)
 }
 
 /// An error with its causes, each said once.

@@ -119,6 +119,8 @@ struct Wakeups {
     database: DatabaseConfig,
     interval: Duration,
     listener: Option<OutboxListener>,
+    /// True once it was told that there is no listener.
+    is_deaf: bool,
 }
 
 impl Wakeups {
@@ -127,15 +129,24 @@ impl Wakeups {
             database,
             interval,
             listener: None,
+            is_deaf: false,
         }
     }
 
     async fn next(&mut self) {
         if self.listener.is_none() {
             // What came before the connection listened is found by the drain that follows at once.
-            self.listener = OutboxListener::connect(&self.database).await.ok();
-            if self.listener.is_some() {
-                return;
+            match OutboxListener::connect(&self.database).await {
+                Ok(listener) => {
+                    self.listener = Some(listener);
+                    self.is_deaf = false;
+                    return;
+                }
+                Err(error) if !self.is_deaf => {
+                    tracing::warn!(%error, "notifications of the outbox cannot be had; polling until they can");
+                    self.is_deaf = true;
+                }
+                Err(_) => {}
             }
         }
         let Some(listener) = &mut self.listener else {
@@ -146,6 +157,7 @@ impl Wakeups {
             Ok(Err(error)) => {
                 tracing::warn!(%error, "notifications of the outbox are lost; polling until they are back");
                 self.listener = None;
+                self.is_deaf = true;
                 tokio::time::sleep(self.interval).await;
             }
         }

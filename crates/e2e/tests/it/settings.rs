@@ -86,7 +86,7 @@ async fn a_database_that_does_not_answer_ends_the_api_with_setting_source_and_cu
         "127.0.0.1:1",
         "database.port",
         "PMS__DATABASE__PORT",
-        "start it",
+        "see that PostgreSQL runs",
     ] {
         assert!(error.contains(part), "{part} in {error}");
     }

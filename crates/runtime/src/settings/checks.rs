@@ -86,21 +86,6 @@ fn times_nest(settings: &Settings, ledger: &mut Ledger) {
         "cache.not_found_ttl",
         "cache.ttl",
     );
-
-    let work = images.total_timeout + images.render_timeout;
-    let complaint = Complaint::new(
-        format!(
-            "is no longer than one attempt may take, {}",
-            humantime::format_duration(work)
-        ),
-        "give more than images.total_timeout and images.render_timeout together",
-    );
-    let involved = [
-        "images.stuck_after",
-        "images.total_timeout",
-        "images.render_timeout",
-    ];
-    ledger.require(images.stuck_after > work, &involved, &complaint);
 }
 
 fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {

@@ -28,8 +28,6 @@ pub struct Images {
     pub max_redirects: usize,
     /// To decode, resize and encode one picture.
     pub render_timeout: Duration,
-    /// A picture unfinished for so long is sent to the workers again.
-    pub stuck_after: Duration,
     /// Shows through where a format knows no transparency.
     pub background: Colour,
     /// What is made of each picture; names are unique.
@@ -103,7 +101,6 @@ impl Images {
             total_timeout: section.duration("total_timeout", second..=60 * minute),
             max_redirects: section.number("max_redirects", "a number", 0..=20),
             render_timeout: section.duration("render_timeout", second..=10 * minute),
-            stuck_after: section.duration("stuck_after", minute..=24 * 60 * minute),
             background: section.parsed("background", colour),
             variants: section.entries("variants", 1..=16, |entry| Variant {
                 name: entry.parsed("name", |text| parse::slug(text, "_-")),

@@ -42,7 +42,6 @@ fn keys_are_not_offered_yet() {
 fn what_contradicts_another_setting_is_told_with_both() {
     assert_snapshot!(Place::with_file("server: {port: 9090}").error(), @r#"server.admin_port: "9090" (from the built-in default) is server.port as well; set server.admin_port to another one"#);
     assert_snapshot!(Place::with_file("images: {connect_timeout: 30s, total_timeout: 20s}").error(), @r#"images.connect_timeout: "30s" (from ./config.yaml) is longer than images.total_timeout "20s" (from ./config.yaml); shorten images.connect_timeout, or lengthen images.total_timeout"#);
-    assert_snapshot!(Place::with_file("images: {stuck_after: 1m}").error(), @r#"images.stuck_after: "1m" (from ./config.yaml) is no longer than one attempt may take, 1m 30s; give more than images.total_timeout and images.render_timeout together"#);
     assert_snapshot!(Place::with_file("cache: {not_found_ttl: 10m}").error(), @r#"cache.not_found_ttl: "10m" (from ./config.yaml) is longer than cache.ttl "5m" (from the built-in default); shorten cache.not_found_ttl, or lengthen cache.ttl"#);
     assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1m, 1m]}").error(), @r#"rabbitmq.retry_delays: ["1m", "1m"] (from ./config.yaml) does not grow; give each delay longer than the one before"#);
     assert_snapshot!(Place::with_file("images: {formats: {jpeg: {enabled: false}, webp: {enabled: false}}}").error(), @r#"images.formats.jpeg.enabled: "false" (from ./config.yaml) leaves no format to make; set it or images.formats.webp.enabled to true"#);
