@@ -64,8 +64,12 @@ impl Failure {
         let mut line = self.detail.clone();
         let mut next = self.cause.as_deref().map(|cause| cause as &dyn Error);
         while let Some(error) = next {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
+            let said = error.to_string();
+            // A picture's fault is said to its owner first, in the same words.
+            if !line.contains(&said) {
+                line.push_str(": ");
+                line.push_str(&said);
+            }
             next = error.source();
         }
         line

@@ -59,7 +59,9 @@ impl Renderer {
                 log_steps(rendered.timings, &rendered);
                 Ok(rendered)
             }
-            Ok(Err(error)) => Err(Failure::lasting(error.code(), format!("the file {error}"))),
+            Ok(Err(error)) => {
+                Err(Failure::lasting(error.code(), format!("the file {error}")).caused_by(error))
+            }
             Err(broken) => Err(self.failure(broken)),
         }
     }

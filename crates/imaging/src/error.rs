@@ -31,9 +31,9 @@ pub enum ImagingError {
         /// The limit.
         most: u64,
     },
-    /// Damaged, or cut short.
-    #[error("is damaged or incomplete ({0}); give the whole file")]
-    Corrupt(String),
+    /// Damaged, or cut short. What its decoder says is for the operator, as the source of this error.
+    #[error("is damaged or incomplete; give the whole file")]
+    Corrupt(#[source] DecoderSays),
     /// A variant cannot be written, which is no fault of the picture.
     #[error("cannot be written as {format}: {reason}")]
     Encode {
@@ -43,6 +43,11 @@ pub enum ImagingError {
         reason: String,
     },
 }
+
+/// A decoder's own words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DecoderSays(String);
 
 impl ImagingError {
     /// The stable word for it.
@@ -56,7 +61,7 @@ impl ImagingError {
     }
 
     pub(crate) fn corrupt(reason: impl std::fmt::Display) -> Self {
-        Self::Corrupt(reason.to_string())
+        Self::Corrupt(DecoderSays(reason.to_string()))
     }
 }
 

@@ -16,7 +16,7 @@ mod probe;
 mod profile;
 mod resize;
 
-pub use error::ImagingError;
+pub use error::{DecoderSays, ImagingError};
 pub use pipeline::{Rendered, RenderedVariant, StepTimings, render};
 pub use probe::{Probe, probe};
 pub use profile::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
