@@ -52,9 +52,11 @@ postgres_query() {
 
 postgres_answers() { [[ $(postgres_query postgres 'SELECT 1' 2>/dev/null) == 1 ]]; }
 
-postgres_settle() {
-    [[ $(postgres_query postgres "SELECT 1 FROM pg_database WHERE datname = 'pms'") == 1 ]] ||
-        postgres_query postgres 'CREATE DATABASE pms'
+postgres_settle() { ensure_database pms; }
+
+ensure_database() {
+    [[ $(postgres_query postgres "SELECT 1 FROM pg_database WHERE datname = '$1'") == 1 ]] ||
+        postgres_query postgres "CREATE DATABASE $1"
 }
 
 postgres_env() {

@@ -144,7 +144,9 @@ impl Application {
         on_watch.spawn(housekeeping::run(database, stop.clone()));
         on_watch.spawn(async { drop(operators.server.await) });
 
+        // Told to stop, the parts end as well, and may be noticed first: that is no fault of theirs.
         let outcome = tokio::select! {
+            biased;
             () = stop.cancelled() => Ok(()),
             Some(ended) = parts.join_next() => fell(ended),
         };

@@ -138,3 +138,14 @@ async fn nothing_is_left_in_the_bucket_of_a_deleted_product() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_is_told_to_stop_ends_well_every_time() {
+    let system = System::prepare().await;
+    for round in 0..10 {
+        let mut api = system.start_api().await;
+        api.signal(Signal::Term);
+        let ended = api.wait_for_exit(PATIENCE).await;
+        assert!(ended.success(), "round {round}: {ended}, {}", api.log());
+    }
+}
