@@ -3,6 +3,7 @@
 use std::{error::Error, fmt};
 
 use domain::{ImageError, ImageErrorCode};
+use runtime::Causes;
 
 /// What stopped a job: words for the owner of the product, and a cause for the operator.
 #[derive(Debug)]
@@ -61,18 +62,10 @@ impl Failure {
 
     /// One line for the log: the detail, and every cause beneath it.
     pub fn explain(&self) -> String {
-        let mut line = self.detail.clone();
-        let mut next = self.cause.as_deref().map(|cause| cause as &dyn Error);
-        while let Some(error) = next {
-            let said = error.to_string();
-            // A picture's fault is said to its owner first, in the same words.
-            if !line.contains(&said) {
-                line.push_str(": ");
-                line.push_str(&said);
-            }
-            next = error.source();
+        match &self.cause {
+            Some(cause) => format!("{}: {}", self.detail, Causes(cause.as_ref())),
+            None => self.detail.clone(),
         }
-        line
     }
 }
 

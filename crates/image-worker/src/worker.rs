@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use broker::{Broker, BrokerError};
 use messages::Job;
-use runtime::{Settings, Shutdown, StartError, settings::Unreachable};
+use runtime::{Causes, Settings, Shutdown, StartError, settings::Unreachable};
 use storage_s3::{Error, ObjectStore};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -95,19 +95,4 @@ fn broker_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
     let (names, cure) = error.blame();
     let cause = Causes(error);
     settings.unreachable("RabbitMQ", names, settings.rabbitmq.address(), cause, cure)
-}
-
-/// An error with everything beneath it, in one line.
-struct Causes<'e>(&'e dyn std::error::Error);
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(error) = next {
-            write!(formatter, ": {error}")?;
-            next = error.source();
-        }
-        Ok(())
-    }
 }

@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod causes;
 pub mod cli;
 pub mod health;
 pub mod logging;
@@ -26,6 +27,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod start_error;
 
+pub use causes::Causes;
 pub use cli::ConfigArgs;
 pub use settings::Settings;
 pub use shutdown::Shutdown;

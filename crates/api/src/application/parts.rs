@@ -1,7 +1,7 @@
 //! From settings to the parts, and what to say where one of them does not answer.
 
 use broker::{BrokerConfig, BrokerError};
-use runtime::{Settings, settings::Unreachable};
+use runtime::{Causes, Settings, settings::Unreachable};
 use storage_postgres::{DatabaseConfig, StorageError};
 use storage_redis::CacheConfig;
 use storage_s3::S3Config;
@@ -78,7 +78,7 @@ pub fn database_unreachable(settings: &Settings, error: &StorageError) -> Unreac
     let (names, cure) = error.blame();
     let database = &settings.database;
     let address = format_args!("{}/{}", database.address(), database.dbname);
-    settings.unreachable("PostgreSQL", names, address, chain(error), cure)
+    settings.unreachable("PostgreSQL", names, address, Causes(error), cure)
 }
 
 /// The message for a Redis that does not answer.
@@ -87,25 +87,17 @@ pub(super) fn redis_unreachable(settings: &Settings, error: &storage_redis::Erro
         &["redis.host", "redis.port"],
         "see that Redis runs and can be reached from here",
     );
-    settings.unreachable("Redis", names, settings.redis.address(), chain(error), cure)
+    settings.unreachable("Redis", names, settings.redis.address(), Causes(error), cure)
 }
 
 /// The message for a RabbitMQ that does not answer.
 pub(super) fn rabbitmq_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
     let (names, cure) = error.blame();
-    settings.unreachable("RabbitMQ", names, settings.rabbitmq.address(), chain(error), cure)
-}
-
-/// An error with its causes, each said once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
+    settings.unreachable(
+        "RabbitMQ",
+        names,
+        settings.rabbitmq.address(),
+        Causes(error),
+        cure,
+    )
 }

@@ -8,6 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX};
+use runtime::Causes;
 use serde::Serialize;
 use storage_postgres::StorageError;
 use utoipa::ToSchema;
@@ -160,14 +161,9 @@ impl Problem {
 
     /// The chain of causes, for the logs.
     pub fn cause_text(&self) -> Option<String> {
-        let mut error: &(dyn Error + 'static) = self.cause.as_deref()?;
-        let mut text = error.to_string();
-        while let Some(source) = error.source() {
-            text.push_str(": ");
-            text.push_str(&source.to_string());
-            error = source;
-        }
-        Some(text)
+        self.cause
+            .as_ref()
+            .map(|cause| Causes(cause.as_ref()).to_string())
     }
 
     /// The whole answer, for a request to `instance`.
