@@ -1,5 +1,7 @@
 //! The `api` binary.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use api::commands::Cli;

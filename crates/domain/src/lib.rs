@@ -2,6 +2,8 @@
 //!
 //! Nothing here performs I/O. A value that exists has been checked, so the layers around it never check again.
 
+#![forbid(unsafe_code)]
+
 pub mod cursor;
 pub mod fault;
 pub mod filter;

@@ -1,5 +1,6 @@
 //! The whole system for a test: both binaries as real processes, on rooms of their own in real services.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot be set up must fail, and say where"

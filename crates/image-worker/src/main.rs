@@ -9,7 +9,7 @@ use runtime::{
     ConfigArgs, Settings, Shutdown, StartError, logging,
     settings::{LoadOptions, Program},
 };
-use tracing::info;
+use tracing::{debug, info};
 
 /// Fetches, renders and stores the pictures of products.
 #[derive(Debug, Parser)]
@@ -36,7 +36,8 @@ fn start(arguments: &Arguments) -> anyhow::Result<()> {
     let options = LoadOptions::from_process(Program::ImageWorker, &arguments.config);
     let settings = Settings::load(&options).map_err(StartError::from)?;
     logging::init(&settings.logging)?;
-    info!(?settings, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    debug!(?settings, "settings");
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = tokio.block_on(async {
         let shutdown = Shutdown::listen(settings.shutdown.grace)?;

@@ -59,9 +59,7 @@ impl Renderer {
                 log_steps(rendered.timings, &rendered);
                 Ok(rendered)
             }
-            Ok(Err(error)) => {
-                Err(Failure::lasting(error.code(), format!("the file {error}")).caused_by(error))
-            }
+            Ok(Err(error)) => Err(of_picture(error)),
             Err(broken) => Err(self.failure(broken)),
         }
     }
@@ -121,6 +119,15 @@ fn log_steps(timings: StepTimings, rendered: &Rendered) {
         duration_ms = milliseconds(timings.encode),
         "encoded",
     );
+}
+
+/// The picture's fault in words for its owner; what its decoder says is for the operator.
+fn of_picture(error: ImagingError) -> Failure {
+    let failure = Failure::lasting(error.code(), format!("the file {error}"));
+    match error {
+        ImagingError::Corrupt(says) => failure.caused_by(says),
+        _ => failure,
+    }
 }
 
 #[cfg(test)]

@@ -79,6 +79,12 @@ fn store_unreachable(settings: &Settings, error: &Error) -> Unreachable {
     };
     let (names, cure): (&[&str], _) = match error {
         Error::NoSuchBucket { .. } | Error::NotFound { .. } => (&["aws.s3bucket"], "create the bucket"),
+        // The keys came from AWS's own ways, of which there are many; only the settings' are named by their source.
+        Error::AccessDenied { .. } | Error::Config { .. } if aws.access_key_id.is_none() => (
+            &["aws.s3bucket"],
+            "see that AWS_ACCESS_KEY_ID and its fellows, the profile or the role may read and write the bucket, or set \
+             aws.access_key_id and aws.secret_access_key",
+        ),
         Error::AccessDenied { .. } | Error::Config { .. } => (
             &["aws.access_key_id", "aws.s3bucket"],
             "give keys, or a role, that may read and write the bucket",

@@ -4,6 +4,8 @@
 //! fields that it does not know, so that the two binaries may be rolled out in any order. The golden files
 //! under `tests/golden/` pin every version.
 
+#![forbid(unsafe_code)]
+
 pub mod body;
 pub mod envelope;
 pub mod names;

@@ -9,7 +9,7 @@
 //! # async fn start(arguments: &ConfigArgs) -> Result<(), StartError> {
 //! let settings = Settings::load(&LoadOptions::from_process(Program::Api, arguments))?;
 //! logging::init(&settings.logging)?;
-//! tracing::info!(?settings, "starting");
+//! tracing::debug!(?settings, "settings");
 //! let shutdown = Shutdown::listen(settings.shutdown.grace)?;
 //! # shutdown.begun().await;
 //! # Ok(())

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use diesel::pg::Pg;
+use diesel::{
+    QueryableByName, RunQueryDsl as _,
+    migration::MigrationSource,
+    pg::Pg,
+    sql_query,
+    sql_types::{Nullable, Text},
+};
 use diesel_async::{
     AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
     async_connection_wrapper::AsyncConnectionWrapper,
@@ -37,19 +43,39 @@ pub async fn run(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
     .await
 }
 
-/// Names the migrations that the database has not had yet.
+/// Names the migrations that the database has not had yet, the first one first. It only looks, so that a role without
+/// the right to change the schema may ask.
 ///
 /// # Errors
 /// The database is away.
 pub async fn pending(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
     on_own_thread(config, |connection| {
-        let pending = MigrationHarness::<Pg>::pending_migrations(connection, MIGRATIONS)?;
-        Ok(pending
-            .iter()
-            .map(|migration| migration.name().version().to_string())
-            .collect())
+        let applied = applied(connection)?;
+        let all = MigrationSource::<Pg>::migrations(&MIGRATIONS)?;
+        let names = all.iter().map(|migration| migration.name().version().to_string());
+        let mut pending: Vec<String> = names.filter(|name| !applied.contains(name)).collect();
+        pending.sort();
+        Ok(pending)
     })
     .await
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Nullable<Text>)]
+    name: Option<String>,
+}
+
+/// diesel's own question creates its table first.
+fn applied(connection: &mut Connection) -> Result<Vec<String>, Source> {
+    let mut names = |query: &str| -> Result<Vec<String>, Source> {
+        let rows: Vec<Name> = sql_query(query).load(connection)?;
+        Ok(rows.into_iter().filter_map(|row| row.name).collect())
+    };
+    if names("SELECT to_regclass('__diesel_schema_migrations')::text AS name")?.is_empty() {
+        return Ok(Vec::new());
+    }
+    names("SELECT version::text AS name FROM __diesel_schema_migrations")
 }
 
 /// Takes every migration back, the latest first, and all data with them.

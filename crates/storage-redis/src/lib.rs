@@ -3,6 +3,8 @@
 //! Everything here fails open. A Redis that is away, refuses or hangs costs a bounded time and then gives a miss;
 //! the truth is always in PostgreSQL.
 
+#![forbid(unsafe_code)]
+
 mod breaker;
 mod cache;
 mod config;

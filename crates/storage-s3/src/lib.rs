@@ -3,6 +3,8 @@
 //! Every call has a timeout, every operation a deadline; what may heal by itself is tried again a few times in
 //! between. [`keys`] is the one place that decides where an object lies.
 
+#![forbid(unsafe_code)]
+
 mod config;
 mod credentials;
 mod error;

@@ -3,6 +3,7 @@
 //!
 //! Everything made here ends with the value that stands for it. Nothing waits by sleeping: see [`eventually()`].
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot be set up must fail, and say why"

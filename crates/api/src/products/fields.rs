@@ -34,7 +34,9 @@ impl<'a> Fields<'a> {
 
     /// The value of a field; null counts as absent.
     pub(super) fn value(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.known.push(name);
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
         self.object.get(name).filter(|value| !value.is_null())
     }
 

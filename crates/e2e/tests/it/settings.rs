@@ -103,3 +103,22 @@ async fn an_api_on_an_old_schema_says_what_to_run() {
     assert_eq!(check.wait_for_exit(PATIENCE).await.code(), Some(1));
     assert!(check.log().contains("missing: "), "{}", check.log());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_the_migrations_changes_nothing() {
+    let system = System::prepare().await;
+    system
+        .database
+        .execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        .await;
+    let mut check = Binary::start("api", &["migrate", "--check"], system.settings());
+    assert_eq!(check.wait_for_exit(PATIENCE).await.code(), Some(1));
+    assert!(check.log().matches("missing: ").count() >= 3, "{}", check.log());
+    assert_eq!(
+        system
+            .database
+            .count("pg_tables WHERE schemaname = 'public'")
+            .await,
+        0
+    );
+}
