@@ -9,10 +9,12 @@ mod config;
 mod credentials;
 mod error;
 pub mod keys;
+mod list;
 mod store;
 mod urls;
 
 pub use config::S3Config;
 pub use error::Error;
+pub use list::{ObjectsPage, StoredObject};
 pub use store::{CACHE_IMMUTABLE, ObjectStore};
 pub use urls::PublicUrls;

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable as _};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use s3::{Bucket, Region, error::S3Error, serde_types::ObjectIdentifier};
+use s3::{
+    Bucket, Region,
+    error::S3Error,
+    serde_types::{ListBucketResult, ObjectIdentifier},
+};
 use tokio::time::timeout;
 
 use crate::{config::S3Config, credentials::credentials_find, error::Error, urls::PublicUrls};
@@ -18,7 +22,7 @@ const RETRIES: usize = 3;
 /// The longest wait of [`ObjectStore::check`].
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys in one page of a list, and in one multiple delete; the protocol's own limit.
-const PAGE_KEYS: usize = 1_000;
+pub(crate) const PAGE_KEYS: usize = 1_000;
 /// Pages that one deletion of a prefix goes through.
 const DELETE_PAGES_MAX: usize = 100;
 
@@ -137,11 +141,14 @@ impl ObjectStore {
         let mut count = 0;
         for _ in 0..DELETE_PAGES_MAX {
             // Always the first page: what was deleted is gone from it.
-            let (keys, more) = self.page(prefix, PAGE_KEYS).await?;
+            let page = self
+                .attempt(prefix, || self.page_once(prefix, None, PAGE_KEYS))
+                .await?;
+            let keys: Vec<_> = page.contents.into_iter().map(|object| object.key).collect();
             if !keys.is_empty() {
                 count += self.delete(keys).await?;
             }
-            if !more {
+            if !page.is_truncated {
                 return Ok(count);
             }
         }
@@ -166,7 +173,7 @@ impl ObjectStore {
     /// [`Error::NoSuchBucket`], [`Error::AccessDenied`], [`Error::Unavailable`] or [`Error::Other`].
     pub async fn check(&self) -> Result<(), Error> {
         let bound = CHECK_TIMEOUT.min(self.request_timeout);
-        match timeout(bound, self.page_once("", 1)).await {
+        match timeout(bound, self.page_once("", None, 1)).await {
             Ok(Ok(_)) => Ok(()),
             // A bucket is asked for, not a key.
             Ok(Err(Error::NotFound { .. })) => Err(Error::NoSuchBucket {
@@ -177,19 +184,20 @@ impl ObjectStore {
         }
     }
 
-    /// The first keys under `prefix`, and whether there are more.
-    async fn page(&self, prefix: &str, keys: usize) -> Result<(Vec<String>, bool), Error> {
-        self.attempt(prefix, || self.page_once(prefix, keys)).await
-    }
-
-    async fn page_once(&self, prefix: &str, keys: usize) -> Result<(Vec<String>, bool), Error> {
+    /// One page of a list, asked for once.
+    pub(crate) async fn page_once(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        keys: usize,
+    ) -> Result<ListBucketResult, Error> {
+        let start_after = start_after.map(str::to_owned);
         let (page, _) = self
             .bucket
-            .list_page(prefix.to_owned(), None, None, None, Some(keys))
+            .list_page(prefix.to_owned(), None, None, start_after, Some(keys))
             .await
             .map_err(|error| self.error(&error, prefix))?;
-        let keys = page.contents.into_iter().map(|object| object.key).collect();
-        Ok((keys, page.is_truncated))
+        Ok(page)
     }
 
     async fn delete(&self, keys: Vec<String>) -> Result<u64, Error> {
@@ -215,7 +223,7 @@ impl ObjectStore {
 
     /// Makes a call, and again while that may help, each time under the timeout of a request and all together
     /// under three times that.
-    async fn attempt<T, Call, Answer>(&self, subject: &str, mut call: Call) -> Result<T, Error>
+    pub(crate) async fn attempt<T, Call, Answer>(&self, subject: &str, mut call: Call) -> Result<T, Error>
     where
         Call: FnMut() -> Answer,
         Answer: Future<Output = Result<T, Error>>,

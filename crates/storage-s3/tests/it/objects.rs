@@ -142,3 +142,80 @@ async fn a_key_with_unusual_characters_survives_every_call() {
     assert_eq!(store.objects_delete_prefix("variants/a b/").await.unwrap(), 1);
     assert_eq!(bucket.keys("").await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_list_of_several_pages_shows_every_object_once() {
+    let bucket = TestBucket::create().await;
+    let store = bucket.store().await;
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        let image = ImageId::generate();
+        expected.push(keys::original_key(image, 1));
+        for generation in [1, 2, 10] {
+            expected.push(keys::variant_key(image, generation, "large", ImageFormat::WebP));
+            expected.push(keys::variant_key(image, generation, "large", ImageFormat::Jpeg));
+        }
+    }
+    for key in &expected {
+        put(&store, key, b"picture").await;
+    }
+    // A prefix that begins like the other's is another's.
+    put(&store, "variants-of-another/a", b"x").await;
+
+    for limit in [1, 2, 5, 18, 1_000] {
+        let (mut listed, mut pages) = (Vec::new(), 0);
+        for prefix in ["originals/", "variants/"] {
+            let mut after: Option<String> = None;
+            loop {
+                let page = store.objects_page(prefix, after.as_deref(), limit).await.unwrap();
+                assert!(page.objects.len() <= limit);
+                listed.extend(page.objects);
+                pages += 1;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        assert!(pages >= 21_usize.div_ceil(limit), "{pages} pages of {limit}");
+        let mut found: Vec<_> = listed.iter().map(|object| object.key.clone()).collect();
+        found.sort();
+        let mut wanted = expected.clone();
+        wanted.sort();
+        assert_eq!(found, wanted, "pages of {limit}");
+        for object in listed {
+            let age = chrono::Utc::now() - object.last_modified;
+            assert!(age.num_seconds().abs() < 600, "{object:?}");
+            assert_eq!(object.bytes, 7);
+        }
+    }
+    assert_eq!(
+        store
+            .objects_page("nothing/", None, 10)
+            .await
+            .unwrap()
+            .objects
+            .len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_an_object_has_gone_in_between() {
+    let bucket = TestBucket::create().await;
+    let store = bucket.store().await;
+    for image in ["a", "b", "c"] {
+        for file in ["1.webp", "2.webp"] {
+            put(&store, &format!("variants/{image}/1/{file}"), b"x").await;
+        }
+    }
+    let first = store.objects_page("variants/", None, 4).await.unwrap();
+    let next = first.next.unwrap();
+    assert_eq!(next, "variants/b/1/2.webp");
+    store.objects_delete_prefix("variants/b/").await.unwrap();
+
+    let second = store.objects_page("variants/", Some(&next), 4).await.unwrap();
+    let keys: Vec<_> = second.objects.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!(keys, ["variants/c/1/1.webp", "variants/c/1/2.webp"]);
+    assert_eq!(second.next, None);
+}
