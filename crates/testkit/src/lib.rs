@@ -12,6 +12,7 @@
 mod apart;
 mod broker;
 mod bucket;
+mod control;
 mod database;
 mod eventually;
 mod http;
@@ -27,6 +28,7 @@ mod sql;
 
 pub use broker::TestBroker;
 pub use bucket::{StoredObject, TestBucket};
+pub use control::{ControlError, Service, ServiceControl};
 pub use database::TestDatabase;
 pub use eventually::eventually;
 pub use http::{free_port, http_client};
