@@ -53,6 +53,9 @@ pub enum Outcome {
         /// Why it did not now.
         reason: String,
     },
+    /// The process stops before it was done. It goes back to its queue at once, and none of its attempts is used up;
+    /// so this is for the stop alone, for a message that is put back to wait would come again at once.
+    PutBack,
     /// It never can succeed, and the handler has told whoever waits; a copy goes to the dead letters.
     Reject {
         /// Why it cannot.

@@ -62,6 +62,22 @@ pub enum BrokerError {
         /// What the broker says.
         source: lapin::Error,
     },
+    /// There is no connection at the moment.
+    #[error("there is no connection to RabbitMQ at {address}")]
+    NotConnected {
+        /// Host and port.
+        address: String,
+    },
+    /// A question or request about a queue failed.
+    #[error("RabbitMQ at {address} does not do as asked with {name:?}")]
+    Queue {
+        /// Host and port.
+        address: String,
+        /// The queue.
+        name: String,
+        /// What the broker says.
+        source: lapin::Error,
+    },
     /// The prefix makes a name longer than AMQP allows.
     #[error(transparent)]
     Name(#[from] TooLong),
@@ -83,7 +99,11 @@ impl BrokerError {
                 &["rabbitmq.prefix", "rabbitmq.retry_delays"],
                 "remove queues that were declared otherwise, or take a prefix of their own",
             ),
-            Self::Resolve { .. } | Self::Connect { .. } | Self::Timeout { .. } => (
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::NotConnected { .. }
+            | Self::Queue { .. } => (
                 &["rabbitmq.host", "rabbitmq.port"],
                 "see that RabbitMQ runs and can be reached from here",
             ),

@@ -24,7 +24,7 @@ mod topology;
 
 use std::sync::Arc;
 
-use messages::{Message, Names};
+use messages::{Message, Names, Work};
 use tokio_util::sync::CancellationToken;
 
 pub use config::BrokerConfig;
@@ -88,6 +88,20 @@ impl Broker {
     /// The names of exchanges and queues beneath the configured prefix.
     pub fn names(&self) -> Names {
         self.config.names()
+    }
+
+    /// How many messages wait in the work's queue to be handed out; those that are being worked on are not counted.
+    ///
+    /// # Errors
+    /// There is no connection at the moment, or no answer within the connect timeout.
+    pub async fn queue_depth(&self, work: Work) -> Result<u32, BrokerError> {
+        let address = self.config.address();
+        let Some(live) = self.consuming.current() else {
+            return Err(BrokerError::NotConnected { address });
+        };
+        let queue = self.names().queue(work);
+        let found = topology::look(live.connection(), &self.config, &queue).await?;
+        Ok(found.message_count())
     }
 
     /// Hands every message of the family `M` to `handler`, up to `prefetch` at once, until `stop` is cancelled.

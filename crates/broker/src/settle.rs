@@ -98,6 +98,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await,
             Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await,
             Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await,
+            Verdict::PutBack => return receipt.put_back().await,
         };
         if settled.is_some() {
             receipt.ack().await;
@@ -130,6 +131,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
     fn judge(&self, letter: &Letter, outcome: Outcome) -> Verdict {
         match outcome {
             Outcome::Done => Verdict::Done,
+            Outcome::PutBack => Verdict::PutBack,
             Outcome::Reject { reason } => Verdict::Reject { reason },
             Outcome::Retry { reason } => match self.ladder.delay_after(letter.envelope.attempt) {
                 Some(delay) => Verdict::Retry { delay, reason },
@@ -207,6 +209,7 @@ enum Verdict {
     Retry { delay: Duration, reason: String },
     Reject { reason: String },
     GiveUp(GiveUp),
+    PutBack,
 }
 
 /// What a panic said.

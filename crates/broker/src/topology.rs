@@ -53,6 +53,42 @@ pub(crate) async fn declare(connection: &Connection, config: &BrokerConfig) -> R
     steps.run("a channel", channel.close(200, "OK".into())).await
 }
 
+/// Looks at a queue without changing it.
+pub(crate) async fn look(
+    connection: &Connection,
+    config: &BrokerConfig,
+    queue: &str,
+) -> Result<lapin::Queue, BrokerError> {
+    let name = short(queue)?;
+    let options = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    // A queue that is missing closes the channel, so each question has one of its own.
+    let looking = async {
+        let channel = connection.create_channel().await?;
+        let found = channel
+            .queue_declare(name, options, FieldTable::default())
+            .await?;
+        channel.close(200, "OK".into()).await?;
+        Ok(found)
+    };
+    let address = config.address();
+    let after = config.connect_timeout;
+    match tokio::time::timeout(after, looking).await {
+        Ok(found) => found.map_err(|source| BrokerError::Queue {
+            address,
+            name: queue.to_owned(),
+            source,
+        }),
+        Err(_) => Err(BrokerError::Timeout {
+            address,
+            after,
+            step: format!("looking at {queue}"),
+        }),
+    }
+}
+
 /// Gives each step a bound and, if it fails, its name.
 struct Steps<'a> {
     config: &'a BrokerConfig,
@@ -110,11 +146,14 @@ fn queues(names: &Names, retry_delays: &[Duration]) -> Result<Vec<Queue>, TooLon
     for work in Work::ALL {
         let to_dead = dead_letters_to(&names.dead(), &names.dead());
         let limit = ("x-delivery-limit", AMQPValue::LongInt(WORK_DELIVERY_LIMIT));
-        queues.push(Queue {
-            name: names.queue(work),
-            exchange: names.exchange(work),
-            arguments: quorum(to_dead.into_iter().chain([limit]))?,
-        });
+        let arguments = quorum(to_dead.into_iter().chain([limit]))?;
+        for name in [names.queue(work), names.suspects_queue(work)] {
+            queues.push(Queue {
+                name,
+                exchange: names.exchange(work),
+                arguments: arguments.clone(),
+            });
+        }
         for delay in retry_delays {
             let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
             let back = dead_letters_to(&names.exchange(work), &names.queue(work));

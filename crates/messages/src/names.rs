@@ -57,6 +57,11 @@ impl Names {
         format!("{}.image.{}", self.prefix, work.word())
     }
 
+    /// The queue of work that may have ended the process it was in; each message of it is worked on alone.
+    pub fn suspects_queue(&self, work: Work) -> String {
+        format!("{}.suspects", self.queue(work))
+    }
+
     /// The queue that holds work back for `delay` before it is tried again.
     pub fn retry_queue(&self, work: Work, delay: Duration) -> String {
         format!("{}.retry.{}", self.queue(work), delay_word(delay))
@@ -87,6 +92,7 @@ mod tests {
         assert_eq!(names.dead(), "pms.dead");
         assert_eq!(names.queue(Work::Jobs), "pms.image.jobs");
         assert_eq!(names.queue(Work::Results), "pms.image.results");
+        assert_eq!(names.suspects_queue(Work::Jobs), "pms.image.jobs.suspects");
         let retry = |seconds| names.retry_queue(Work::Jobs, Duration::from_secs(seconds));
         assert_eq!(retry(10), "pms.image.jobs.retry.10s");
         assert_eq!(retry(60), "pms.image.jobs.retry.1m");

@@ -173,6 +173,7 @@ impl Drop for TestBroker {
         let mut queues = std::mem::take(&mut *self.queues.lock().unwrap_or_else(PoisonError::into_inner));
         queues.push(names.dead());
         queues.extend(Work::ALL.map(|work| names.queue(work)));
+        queues.extend(Work::ALL.map(|work| names.suspects_queue(work)));
         let exchanges = Work::ALL
             .map(|work| names.exchange(work))
             .into_iter()

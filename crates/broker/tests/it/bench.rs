@@ -93,7 +93,8 @@ impl Bench {
     pub(crate) fn queues(&self) -> Vec<String> {
         let of_work = |work| {
             let retries = RETRY_DELAYS.map(|delay| self.names.retry_queue(work, delay));
-            retries.into_iter().chain([self.names.queue(work)])
+            let fed = [self.names.queue(work), self.names.suspects_queue(work)];
+            retries.into_iter().chain(fed)
         };
         let queues = Work::ALL.into_iter().flat_map(of_work);
         queues.chain([self.names.dead()]).collect()
