@@ -2,6 +2,7 @@
 
 mod faults;
 mod flow;
+mod identical;
 mod settings;
 mod sources;
 mod workers;
