@@ -1,6 +1,14 @@
 //! A line to a service that can be cut, silenced or slowed down, while others use the service undisturbed.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -33,6 +41,7 @@ pub enum Mode {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    turned_away: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -45,8 +54,13 @@ impl Proxy {
             .expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let (mode, seen) = watch::channel(Mode::Pass);
+        let turned_away = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&turned_away);
         let server = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if matches!(*seen.borrow(), Mode::Cut | Mode::Silent) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
                 // One that ends with an error has ended.
                 tokio::spawn(carry(client, target.clone(), seen.clone()));
             }
@@ -54,6 +68,7 @@ impl Proxy {
         Self {
             address,
             mode,
+            turned_away,
             server,
         }
     }
@@ -61,6 +76,11 @@ impl Proxy {
     /// Address and port to connect to instead of the service's own.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections have come while the line was cut or silent.
+    pub fn turned_away(&self) -> usize {
+        self.turned_away.load(Ordering::Relaxed)
     }
 
     /// Changes what the line does, for connections that are there and those to come.
