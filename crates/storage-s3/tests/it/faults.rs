@@ -2,7 +2,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use storage_s3::{CACHE_IMMUTABLE, Error, ObjectStore, S3Config};
-use testkit::{Mode, Origin, Proxy, Reply, TestBucket, services};
+use testkit::{Mode, Origin, Proxy, Reply, TestBucket, eventually, services};
+
+/// For anything that should have happened long before.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn through(proxy: &Proxy, bucket: &TestBucket, request_timeout: Duration) -> ObjectStore {
     let config = S3Config {
@@ -60,8 +63,7 @@ async fn a_short_outage_is_not_seen() {
     put(&store).await.unwrap();
     proxy.set(Mode::Cut);
     let (stored, ()) = tokio::join!(put(&store), async {
-        // The first attempt fails within this; the last comes later.
-        tokio::time::sleep(Duration::from_millis(80)).await;
+        eventually(DEADLINE, || async { (proxy.turned_away() > 0).then_some(()) }).await;
         proxy.set(Mode::Pass);
     });
     stored.unwrap();
