@@ -9,7 +9,7 @@ use diesel::{
 };
 
 use crate::schema::{
-    products,
+    outbox, products,
     sql_types::{TsQuery, TsVector},
 };
 
@@ -71,6 +71,40 @@ impl QueryFragment<Pg> for DayAgo {
 
 impl<QS> AppearsOnTable<QS> for DayAgo {}
 impl<QS> SelectableExpression<QS> for DayAgo {}
+
+/// A condition over the columns of the outbox that is written out, so that the planner sees that a partial index serves
+/// it whatever the parameters are.
+macro_rules! outbox_condition {
+    ($(#[$doc:meta])* $name:ident = $sql:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, QueryId, ValidGrouping)]
+        pub(crate) struct $name;
+
+        impl Expression for $name {
+            type SqlType = Bool;
+        }
+
+        impl QueryFragment<Pg> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
+
+        impl AppearsOnTable<outbox::table> for $name {}
+        impl SelectableExpression<outbox::table> for $name {}
+    };
+}
+
+outbox_condition! {
+    /// The row is a message to the broker; `outbox_messages_idx` holds those.
+    IsMessage = "outbox.work IN ('jobs', 'results')"
+}
+
+outbox_condition! {
+    /// The row is a product to take out of the cache; `outbox_invalidations_idx` holds those.
+    IsInvalidation = "outbox.work = 'cache'"
+}
 
 /// Words that a person typed, as a query over [`products::search`].
 #[derive(Clone, Debug, QueryId, ValidGrouping)]

@@ -1,22 +1,19 @@
 //! Applying what workers answer.
 
-use diesel::{
-    ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
-};
+use diesel::{ExpressionMethods as _, IntoSql as _, QueryDsl as _, sql_types::Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ImageId, ImageStatus, ImagesStatus, ProductId};
-use futures_util::future::join;
+use domain::{AccountId, ImageId, ImageStatus, ProductId};
+use futures_util::future::join3;
 use messages::{ImagePurgeV1, ImageResult, Job, Message as _};
-use uuid::Uuid;
 
 use crate::{
     database::Database,
     error::{StorageError, fit},
     expression::{Prepared, greatest},
-    images::word,
+    image_standing::{Standing, product_lock_in_txn, product_touch_in_txn},
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
-    schema::{images, products},
+    schema::images,
 };
 
 /// What came of a result.
@@ -49,36 +46,54 @@ pub async fn image_result_apply(
     result: &ImageResult,
     cause: &Cause,
 ) -> Result<Applied, StorageError> {
-    let target = Target::of(result);
     let lease = database.lease().await?;
-    let connection = lease.connection();
     lease
-        .transact(async {
-            let Some((account_id, mut all)) = product_lock_in_txn(connection, target.product_id).await?
-            else {
-                return gone_in_txn(connection, result, None, cause).await;
-            };
-            let Some(image) = all.iter_mut().find(|image| image.id == target.image_id) else {
-                return gone_in_txn(connection, result, Some(account_id), cause).await;
-            };
-            if !target.is_news_for(image) {
-                return Ok(End::Rollback(Applied::Unchanged));
-            }
-            image.status = target.status;
-            let images_status = ImagesStatus::of(all.iter().map(|image| image.status));
-            let (written, version) = join(
-                image_write_in_txn(connection, account_id, result, &target),
-                product_touch_in_txn(connection, account_id, target.product_id, images_status),
-            )
-            .await;
-            written?;
-            Ok(End::Commit(Applied::Changed {
-                account_id,
-                product_id: target.product_id,
-                version: version?,
-            }))
-        })
+        .transact(image_result_apply_in_txn(lease.connection(), result, cause))
         .await
+}
+
+/// As [`image_result_apply`], inside a transaction of the caller.
+pub(crate) async fn image_result_apply_in_txn(
+    connection: &AsyncPgConnection,
+    result: &ImageResult,
+    cause: &Cause,
+) -> Result<End<Applied>, StorageError> {
+    let target = Target::of(result);
+    let Some(mut locked) = product_lock_in_txn(connection, target.product_id).await? else {
+        purge_write_in_txn(connection, result, None, None, cause).await?;
+        return Ok(End::Commit(Applied::Gone));
+    };
+    let account_id = locked.account_id;
+    let Some(image) = locked.image(target.image_id) else {
+        purge_write_in_txn(connection, result, Some(account_id), None, cause).await?;
+        return Ok(End::Commit(Applied::Gone));
+    };
+    if target.generation < image.generation {
+        // Nothing will ever show what it stored.
+        let generation = Some(target.generation);
+        purge_write_in_txn(connection, result, Some(account_id), generation, cause).await?;
+        return Ok(End::Commit(Applied::Unchanged));
+    }
+    if !target.is_news_for(image) {
+        return Ok(End::Rollback(Applied::Unchanged));
+    }
+    image.status = target.status;
+    let version = locked.next_version();
+    let invalidation = OutboxEntry::invalidation(account_id, target.product_id, version)?;
+    let (written, touched, inserted) = join3(
+        image_write_in_txn(connection, account_id, result, &target),
+        product_touch_in_txn(connection, &locked),
+        outbox_insert_in_txn(connection, &[invalidation]),
+    )
+    .await;
+    written?;
+    touched?;
+    inserted?;
+    Ok(End::Commit(Applied::Changed {
+        account_id,
+        product_id: target.product_id,
+        version,
+    }))
 }
 
 /// What every result says.
@@ -117,47 +132,6 @@ impl Target {
             && !image.status.is_ended()
             && (self.status.is_ended() || image.status == ImageStatus::Pending || begins_again)
     }
-}
-
-/// How far an image is.
-struct Standing {
-    id: ImageId,
-    status: ImageStatus,
-    generation: i32,
-    attempts: i32,
-}
-
-/// Locks a product, and then reads its images as they are under the lock. Workers do not know the owner for certain,
-/// so it is read here, and everything after this asks for it.
-async fn product_lock_in_txn(
-    connection: &AsyncPgConnection,
-    id: ProductId,
-) -> Result<Option<(AccountId, Vec<Standing>)>, StorageError> {
-    let lock = products::table
-        .filter(products::id.eq(id.uuid()))
-        .select(products::account_id)
-        .for_no_key_update()
-        .first::<Uuid>(&mut &*connection);
-    let standings = images::table
-        .filter(images::product_id.eq(id.uuid()))
-        .select((images::id, images::status, images::generation, images::attempts))
-        .load::<(Uuid, String, i32, i32)>(&mut &*connection);
-    let (account_id, standings) = join(lock, standings).await;
-    let Some(account_id) = account_id.optional()? else {
-        return Ok(None);
-    };
-    let standings = standings?
-        .into_iter()
-        .map(|(id, status, generation, attempts)| {
-            Ok(Standing {
-                id: id.into(),
-                status: word("images.status", &status)?,
-                generation,
-                attempts,
-            })
-        })
-        .collect::<Result<_, StorageError>>()?;
-    Ok(Some((account_id.into(), standings)))
 }
 
 async fn image_write_in_txn(
@@ -210,40 +184,23 @@ async fn image_write_in_txn(
     Ok(())
 }
 
-async fn product_touch_in_txn(
-    connection: &AsyncPgConnection,
-    account: AccountId,
-    id: ProductId,
-    images_status: ImagesStatus,
-) -> Result<i64, StorageError> {
-    let row = products::table
-        .filter(products::id.eq(id.uuid()))
-        .filter(products::account_id.eq(account.uuid()));
-    let now = greatest(diesel::dsl::now.into_sql::<Timestamptz>(), products::updated_at);
-    let update = diesel::update(row)
-        .set((
-            products::images_status.eq(images_status.as_str()),
-            products::version.eq(products::version + 1),
-            products::updated_at.eq(now),
-        ))
-        .returning(products::version);
-    Ok(Prepared(update).get_result(&mut &*connection).await?)
-}
-
-/// Whoever succeeded has left objects behind, and whoever failed may have: some were stored before the rest could not be.
-async fn gone_in_txn(
+/// Asks for the objects to be deleted that a worker has left behind: all of the image, or those of one generation.
+/// Whoever succeeded has stored some, and whoever failed may have, before the rest could not be; who has only begun
+/// tells again how it ends.
+async fn purge_write_in_txn(
     connection: &AsyncPgConnection,
     result: &ImageResult,
     account: Option<AccountId>,
+    generation: Option<i32>,
     cause: &Cause,
-) -> Result<End<Applied>, StorageError> {
+) -> Result<(), StorageError> {
     if matches!(result, ImageResult::Started(_)) {
-        return Ok(End::Rollback(Applied::Gone));
+        return Ok(());
     }
     let job = Job::Purge(ImagePurgeV1 {
         image_id: result.image_id(),
-        generation: None,
+        generation,
     });
     outbox_insert_in_txn(connection, &[OutboxEntry::new(account, &job, cause)?]).await?;
-    Ok(End::Commit(Applied::Gone))
+    Ok(())
 }

@@ -1,7 +1,8 @@
-//! The table `outbox`: messages that wait to be published.
+//! The table `outbox`: messages that wait to be published, and products that wait to be taken out of the cache
+//! ([`crate::invalidations`]).
 //!
-//! A message is written in the transaction of what it tells, and deleted when the broker has confirmed it. So a crash
-//! can send one twice, and can lose none.
+//! A row is written in the transaction of what it tells, and deleted when it has been carried out. So a crash can do
+//! so twice, and can lose none.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use diesel::{
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::AccountId;
+use domain::{AccountId, ProductId};
 use futures_util::future::join_all;
 use messages::{Envelope, Message, Work};
 use uuid::Uuid;
@@ -22,6 +23,8 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::StorageError,
+    expression::IsMessage,
+    invalidations,
     lease::{End, bounded},
     schema::outbox,
 };
@@ -73,8 +76,9 @@ pub struct OutboxStats {
     pub oldest_age: Option<Duration>,
 }
 
-/// Hands up to `limit` of the oldest rows to `publish`, and deletes those for which it answers true, in their order;
-/// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side.
+/// Hands up to `limit` of the oldest messages to `publish`, and deletes those for which it answers true, in their order;
+/// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side; so are
+/// rows of works that this version does not know.
 ///
 /// # Errors
 /// See [`StorageError`]. Rows that were published meanwhile are published again by the next drain.
@@ -114,13 +118,15 @@ where
         .await
 }
 
-/// Counts the rows that wait. This reads all of them.
+/// Counts the messages that wait. This reads all of them.
 ///
 /// # Errors
 /// See [`StorageError`].
 pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageError> {
     let lease = database.lease().await?;
-    let count = outbox::table.select((count_star(), min(outbox::created_at)));
+    let count = outbox::table
+        .filter(IsMessage)
+        .select((count_star(), min(outbox::created_at)));
     let now = diesel::select(diesel::dsl::now.into_sql::<Timestamptz>());
     lease
         .run(async {
@@ -140,7 +146,7 @@ pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageErr
 /// A message that is to be written.
 pub(crate) struct OutboxEntry {
     account: Option<AccountId>,
-    work: Work,
+    work: &'static str,
     type_name: &'static str,
     envelope: Envelope,
     body: Vec<u8>,
@@ -152,24 +158,38 @@ impl OutboxEntry {
         message: &M,
         cause: &Cause,
     ) -> Result<Self, StorageError> {
-        let envelope = Envelope::first(
-            message.image_id().uuid(),
-            cause.request_id.clone(),
-            cause.traceparent.clone(),
-        );
         Ok(Self {
             account,
-            work: M::WORK,
+            work: work_word(M::WORK),
             type_name: message.type_name(),
-            envelope,
+            envelope: Envelope::first(
+                message.image_id().uuid(),
+                cause.request_id.clone(),
+                cause.traceparent.clone(),
+            ),
             body: message
                 .encode()
                 .map_err(|error| StorageError::value("a message", error))?,
         })
     }
+
+    /// Takes a product out of the cache that is of `version` now.
+    pub(crate) fn invalidation(
+        account: AccountId,
+        product: ProductId,
+        version: i64,
+    ) -> Result<Self, StorageError> {
+        Ok(Self {
+            account: Some(account),
+            work: invalidations::WORK,
+            type_name: invalidations::TYPE_NAME,
+            envelope: Envelope::first(product.uuid(), None, None),
+            body: invalidations::encode(version)?,
+        })
+    }
 }
 
-/// Writes messages. The table's trigger wakes whoever listens, once the transaction is committed.
+/// Writes rows. The table's trigger wakes whoever listens, once the transaction is committed.
 pub(crate) async fn outbox_insert_in_txn(
     connection: &AsyncPgConnection,
     entries: &[OutboxEntry],
@@ -178,7 +198,7 @@ pub(crate) async fn outbox_insert_in_txn(
         diesel::insert_into(outbox::table)
             .values((
                 outbox::account_id.eq(entry.account.map(AccountId::uuid)),
-                outbox::work.eq(work_word(entry.work)),
+                outbox::work.eq(entry.work),
                 outbox::type_name.eq(entry.type_name),
                 outbox::message_id.eq(entry.envelope.message_id),
                 outbox::correlation_id.eq(entry.envelope.correlation_id),
@@ -214,6 +234,7 @@ async fn outbox_lock_in_txn(
     limit: u16,
 ) -> Result<Vec<OutboxRow>, StorageError> {
     let rows: Vec<Row> = outbox::table
+        .filter(IsMessage)
         .select(Row::as_select())
         .order(outbox::id.asc())
         .limit(limit.into())

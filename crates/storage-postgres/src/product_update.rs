@@ -58,7 +58,7 @@ pub enum Deleted {
 /// Changes a product that is at one of the `expected` versions, where any are named, to what `change` makes of it. Nobody else changes it meanwhile: its row is locked.
 ///
 /// The version grows, and the time of the last change is set, only if something changed that can be seen. That time is
-/// the beginning of the transaction, but never earlier than the one before it.
+/// the beginning of the transaction, but never earlier than the one before it. The cache will be told.
 ///
 /// # Errors
 /// [`StorageError::DuplicateSku`], and whatever else [`StorageError`] names.
@@ -98,7 +98,15 @@ pub async fn product_update<E>(
             if draft == product.draft {
                 return Ok(End::Rollback(Updated::Unchanged(product)));
             }
-            let (version, updated_at) = draft_write_in_txn(connection, &product, &draft).await?;
+            let version = product.version + 1;
+            let invalidation = OutboxEntry::invalidation(account, id, version)?;
+            let (updated_at, inserted) = join(
+                draft_write_in_txn(connection, &product, &draft),
+                outbox_insert_in_txn(connection, &[invalidation]),
+            )
+            .await;
+            let updated_at = updated_at?;
+            inserted?;
             Ok(End::Commit(Updated::Changed(Product {
                 draft,
                 version,
@@ -113,7 +121,7 @@ async fn draft_write_in_txn(
     connection: &AsyncPgConnection,
     product: &Product,
     draft: &ProductDraft,
-) -> Result<(i64, DateTime<Utc>), StorageError> {
+) -> Result<DateTime<Utc>, StorageError> {
     let now = diesel::dsl::now.into_sql::<Timestamptz>();
     let row = products::table
         .filter(products::id.eq(product.id.uuid()))
@@ -130,11 +138,12 @@ async fn draft_write_in_txn(
             products::version.eq(products::version + 1),
             products::updated_at.eq(greatest(now, products::updated_at)),
         ))
-        .returning((products::version, products::updated_at));
+        .returning(products::updated_at);
     Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
-/// Deletes a product that is at one of the `expected` versions, where any are named, with its images, and asks for their objects to be deleted.
+/// Deletes a product that is at one of the `expected` versions, where any are named, with its images, and asks for
+/// their objects to be deleted. The cache will be told.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -167,7 +176,7 @@ pub async fn product_delete(
                 let current = product.version;
                 return Ok(End::Rollback(Deleted::VersionMismatch { current }));
             }
-            let purges = product
+            let mut entries = product
                 .images
                 .iter()
                 .map(|image| {
@@ -178,11 +187,13 @@ pub async fn product_delete(
                     OutboxEntry::new(Some(account), &job, cause)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
+            // A reader may still hold the last version; the one after it never comes.
+            entries.push(OutboxEntry::invalidation(account, id, product.version + 1)?);
             // Its images go with it, by the foreign key.
             let delete = diesel::delete(row).execute(&mut &*connection);
-            let (deleted, purged) = join(delete, outbox_insert_in_txn(connection, &purges)).await;
+            let (deleted, inserted) = join(delete, outbox_insert_in_txn(connection, &entries)).await;
             deleted?;
-            purged?;
+            inserted?;
             Ok(End::Commit(Deleted::Done {
                 version: product.version,
             }))

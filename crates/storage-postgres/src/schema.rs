@@ -66,6 +66,8 @@ diesel::table! {
         error_detail -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        asked_at -> Timestamptz,
+        asks -> Integer,
     }
 }
 

@@ -1,0 +1,100 @@
+//! How far the images of a product are, under the lock of the product.
+
+use diesel::{
+    ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use domain::{AccountId, ImageId, ImageStatus, ImagesStatus, ProductId};
+use futures_util::future::join;
+use uuid::Uuid;
+
+use crate::{
+    error::StorageError,
+    expression::{Prepared, greatest},
+    images::word,
+    schema::{images, products},
+};
+
+/// How far an image is.
+pub(crate) struct Standing {
+    pub(crate) id: ImageId,
+    pub(crate) status: ImageStatus,
+    pub(crate) generation: i32,
+    pub(crate) attempts: i32,
+}
+
+/// A product that nobody else changes meanwhile.
+pub(crate) struct Locked {
+    pub(crate) account_id: AccountId,
+    pub(crate) product_id: ProductId,
+    pub(crate) version: i64,
+    pub(crate) images: Vec<Standing>,
+}
+
+impl Locked {
+    pub(crate) fn image(&mut self, id: ImageId) -> Option<&mut Standing> {
+        self.images.iter_mut().find(|image| image.id == id)
+    }
+
+    /// The version that it is of once it has been changed.
+    pub(crate) const fn next_version(&self) -> i64 {
+        self.version + 1
+    }
+}
+
+/// Locks a product, and then reads its images as they are under the lock. Workers do not know the owner for certain,
+/// so it is read here, and everything after this asks for it.
+pub(crate) async fn product_lock_in_txn(
+    connection: &AsyncPgConnection,
+    id: ProductId,
+) -> Result<Option<Locked>, StorageError> {
+    let lock = products::table
+        .filter(products::id.eq(id.uuid()))
+        .select((products::account_id, products::version))
+        .for_no_key_update()
+        .first::<(Uuid, i64)>(&mut &*connection);
+    let standings = images::table
+        .filter(images::product_id.eq(id.uuid()))
+        .select((images::id, images::status, images::generation, images::attempts))
+        .load::<(Uuid, String, i32, i32)>(&mut &*connection);
+    let (locked, standings) = join(lock, standings).await;
+    let Some((account_id, version)) = locked.optional()? else {
+        return Ok(None);
+    };
+    let images = standings?
+        .into_iter()
+        .map(|(id, status, generation, attempts)| {
+            Ok(Standing {
+                id: id.into(),
+                status: word("images.status", &status)?,
+                generation,
+                attempts,
+            })
+        })
+        .collect::<Result<_, StorageError>>()?;
+    Ok(Some(Locked {
+        account_id: account_id.into(),
+        product_id: id,
+        version,
+        images,
+    }))
+}
+
+/// Sums up the images of a product, as they stand in `locked`, and gives it its next version.
+pub(crate) async fn product_touch_in_txn(
+    connection: &AsyncPgConnection,
+    locked: &Locked,
+) -> Result<(), StorageError> {
+    let row = products::table
+        .filter(products::id.eq(locked.product_id.uuid()))
+        .filter(products::account_id.eq(locked.account_id.uuid()));
+    let images_status = ImagesStatus::of(locked.images.iter().map(|image| image.status));
+    let now = greatest(diesel::dsl::now.into_sql::<Timestamptz>(), products::updated_at);
+    let update = diesel::update(row).set((
+        products::images_status.eq(images_status.as_str()),
+        products::version.eq(locked.next_version()),
+        products::updated_at.eq(now),
+    ));
+    Prepared(update).execute(&mut &*connection).await?;
+    Ok(())
+}

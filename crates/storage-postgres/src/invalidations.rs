@@ -1,0 +1,146 @@
+//! Products that wait to be taken out of the cache: rows of the outbox of their own kind.
+//!
+//! Whoever changes a product tells the cache after the commit. The row is for when that does not happen, because the
+//! process has ended or the cache is away: it stays until some process has carried it out.
+
+use std::time::Duration;
+
+use diesel::{ExpressionMethods as _, QueryDsl as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use domain::{AccountId, ProductId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    error::StorageError,
+    expression::IsInvalidation,
+    lease::{End, bounded},
+    outbox::Drained,
+    schema::outbox,
+};
+
+/// The word of these rows in the column `work`.
+pub(crate) const WORK: &str = "cache";
+/// What they are called in the column `type_name`.
+pub(crate) const TYPE_NAME: &str = "product.changed.v1";
+
+/// The longest that rows are held while they are carried out. The cache has timeouts of its own, far below this.
+const CARRY_OUT_LIMIT: Duration = Duration::from_secs(30);
+
+/// A product whose older versions must not be read from the cache any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalidation {
+    /// Whose product it is.
+    pub account_id: AccountId,
+    /// The product.
+    pub product_id: ProductId,
+    /// The version that it is of at least; of a deleted one, the version after its last.
+    pub floor: i64,
+}
+
+/// Hands up to `limit` of the oldest invalidations to `carry_out`, and deletes those for which it answers true, in their
+/// order; a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side.
+///
+/// # Errors
+/// See [`StorageError`]. What was carried out meanwhile is carried out again by the next drain.
+pub async fn invalidations_drain<C, F>(
+    database: &Database,
+    limit: u16,
+    carry_out: C,
+) -> Result<Drained, StorageError>
+where
+    C: FnOnce(Vec<Invalidation>) -> F,
+    F: Future<Output = Vec<bool>>,
+{
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    lease
+        .transact_within(CARRY_OUT_LIMIT, async {
+            let patience = database.statement_timeout();
+            let (ids, rows) = bounded(patience, invalidations_lock_in_txn(connection, limit)).await?;
+            if ids.is_empty() {
+                return Ok(End::Rollback(Drained::default()));
+            }
+            let carried_out = carry_out(rows).await;
+            let done: Vec<i64> = ids
+                .iter()
+                .zip(carried_out)
+                .filter_map(|(id, done)| done.then_some(*id))
+                .collect();
+            let drained = Drained {
+                claimed: ids.len(),
+                published: done.len(),
+            };
+            if done.is_empty() {
+                return Ok(End::Rollback(drained));
+            }
+            let delete =
+                diesel::delete(outbox::table.filter(outbox::id.eq_any(done))).execute(&mut &*connection);
+            bounded(patience, async { Ok(delete.await?) }).await?;
+            Ok(End::Commit(drained))
+        })
+        .await
+}
+
+/// True while any invalidation waits, also one that another drain has not finished with.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn invalidations_pending(database: &Database) -> Result<bool, StorageError> {
+    let lease = database.lease().await?;
+    let question = diesel::select(diesel::dsl::exists(outbox::table.filter(IsInvalidation)));
+    lease
+        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
+        .await
+}
+
+/// The body of such a row.
+pub(crate) fn encode(floor: i64) -> Result<Vec<u8>, StorageError> {
+    serde_json::to_vec(&json!({ "version": floor }))
+        .map_err(|error| StorageError::value("an invalidation", error))
+}
+
+type Row = (i64, Option<Uuid>, Uuid, Vec<u8>);
+
+async fn invalidations_lock_in_txn(
+    connection: &AsyncPgConnection,
+    limit: u16,
+) -> Result<(Vec<i64>, Vec<Invalidation>), StorageError> {
+    let rows: Vec<Row> = outbox::table
+        .filter(IsInvalidation)
+        .select((
+            outbox::id,
+            outbox::account_id,
+            outbox::correlation_id,
+            outbox::body,
+        ))
+        .order(outbox::id.asc())
+        .limit(limit.into())
+        .for_update()
+        .skip_locked()
+        .load(&mut &*connection)
+        .await?;
+    let ids = rows.iter().map(|row| row.0).collect();
+    let invalidations = rows
+        .into_iter()
+        .map(invalidation_read)
+        .collect::<Result<_, _>>()?;
+    Ok((ids, invalidations))
+}
+
+fn invalidation_read((_, account_id, product_id, body): Row) -> Result<Invalidation, StorageError> {
+    let unreadable = |what: &str| StorageError::value("an invalidation", what.to_owned());
+    let body: Value =
+        serde_json::from_slice(&body).map_err(|error| StorageError::value("an invalidation", error))?;
+    Ok(Invalidation {
+        account_id: account_id
+            .ok_or_else(|| unreadable("it names no account"))?
+            .into(),
+        product_id: product_id.into(),
+        floor: body
+            .get("version")
+            .and_then(Value::as_i64)
+            .ok_or_else(|| unreadable("it names no version"))?,
+    })
+}
