@@ -10,6 +10,7 @@ pub(super) fn validate(settings: &Settings, program: Program, ledger: &mut Ledge
     if program == Program::Api {
         openness_is_deliberate(settings, ledger);
         ports_differ(settings, ledger);
+        silence_is_longer_than_work(settings, ledger);
     }
     keys_come_in_pairs(settings, ledger);
     delays_grow(settings, ledger);
@@ -86,6 +87,28 @@ fn times_nest(settings: &Settings, ledger: &mut Ledger) {
         "cache.not_found_ttl",
         "cache.ttl",
     );
+}
+
+/// What only waits for its next attempt, or is being worked on, is not stuck.
+fn silence_is_longer_than_work(settings: &Settings, ledger: &mut Ledger) {
+    let images = &settings.images;
+    let delays = &settings.rabbitmq.retry_delays;
+    let longest_delay = delays.iter().max().copied().unwrap_or_default();
+    let work = longest_delay + images.total_timeout + images.render_timeout;
+    let complaint = Complaint::new(
+        format!(
+            "is no longer than a picture may wait and be worked on, {}",
+            humantime::format_duration(work)
+        ),
+        "give more than the longest of rabbitmq.retry_delays, images.total_timeout and images.render_timeout together",
+    );
+    let involved = [
+        "images.stuck_after",
+        "rabbitmq.retry_delays",
+        "images.total_timeout",
+        "images.render_timeout",
+    ];
+    ledger.require(images.stuck_after > work, &involved, &complaint);
 }
 
 fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {

@@ -28,6 +28,12 @@ pub struct Images {
     pub max_redirects: usize,
     /// To decode, resize and encode one picture.
     pub render_timeout: Duration,
+    /// How often the api looks for what nobody answers for.
+    pub reconcile_every: Duration,
+    /// A picture without news for so long is sent to the workers again.
+    pub stuck_after: Duration,
+    /// An object older than this that no picture needs is deleted.
+    pub orphan_age: Duration,
     /// Shows through where a format knows no transparency.
     pub background: Colour,
     /// What is made of each picture; names are unique.
@@ -101,6 +107,9 @@ impl Images {
             total_timeout: section.duration("total_timeout", second..=60 * minute),
             max_redirects: section.number("max_redirects", "a number", 0..=20),
             render_timeout: section.duration("render_timeout", second..=10 * minute),
+            reconcile_every: section.duration("reconcile_every", second..=60 * minute),
+            stuck_after: section.duration("stuck_after", 10 * second..=48 * 60 * minute),
+            orphan_age: section.duration("orphan_age", Duration::ZERO..=7 * 24 * 60 * minute),
             background: section.parsed("background", colour),
             variants: section.entries("variants", 1..=16, |entry| Variant {
                 name: entry.parsed("name", |text| parse::slug(text, "_-")),

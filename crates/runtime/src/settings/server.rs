@@ -21,6 +21,8 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// Threads that serve HTTP; the 0 of the settings is already one per core here.
     pub workers: usize,
+    /// Requests at a time; more are refused.
+    pub max_in_flight: usize,
 }
 
 impl Server {
@@ -36,6 +38,7 @@ impl Server {
             ),
             max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
             workers: process::or_cores(section.number("workers", "a number of threads", 0..=512)),
+            max_in_flight: section.number("max_in_flight", "a number of requests", 1..=100_000),
         }
     }
 

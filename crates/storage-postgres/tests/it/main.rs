@@ -7,7 +7,9 @@
 
 mod availability;
 mod idempotency;
+mod image_restart;
 mod image_results;
+mod invalidations;
 mod listing;
 mod listing_filters;
 mod migrations;

@@ -45,6 +45,8 @@ fn what_contradicts_another_setting_is_told_with_both() {
     assert_snapshot!(Place::with_file("cache: {not_found_ttl: 10m}").error(), @r#"cache.not_found_ttl: "10m" (from ./config.yaml) is longer than cache.ttl "5m" (from the built-in default); shorten cache.not_found_ttl, or lengthen cache.ttl"#);
     assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1m, 1m]}").error(), @r#"rabbitmq.retry_delays: ["1m", "1m"] (from ./config.yaml) does not grow; give each delay longer than the one before"#);
     assert_snapshot!(Place::with_file("images: {formats: {jpeg: {enabled: false}, webp: {enabled: false}}}").error(), @r#"images.formats.jpeg.enabled: "false" (from ./config.yaml) leaves no format to make; set it or images.formats.webp.enabled to true"#);
+    assert_snapshot!(Place::with_file("images: {stuck_after: 5m}").error(), @r#"images.stuck_after: "5m" (from ./config.yaml) is no longer than a picture may wait and be worked on, 11m 30s; give more than the longest of rabbitmq.retry_delays, images.total_timeout and images.render_timeout together"#);
+    assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1h]}").error(), @r#"images.stuck_after: "15m" (from the built-in default) is no longer than a picture may wait and be worked on, 1h 1m 30s; give more than the longest of rabbitmq.retry_delays, images.total_timeout and images.render_timeout together"#);
     let twice = "images: {variants: [{name: a, longest_edge: 1}, {name: a, longest_edge: 2}]}";
     assert_snapshot!(Place::with_file(twice).error(), @r#"images.variants: [{longest_edge: "1", name: "a"}, {longest_edge: "2", name: "a"}] (from ./config.yaml) has two variants of one name; give each a name of its own"#);
     assert_snapshot!(Place::empty().with_variable("PMS__AWS__ACCESS_KEY_ID", "AKIA").error(), @"aws.secret_access_key is not set, but aws.access_key_id is; set both, or neither so that AWS's usual ways of finding credentials hold");
@@ -66,6 +68,12 @@ fn a_fault_in_one_setting_hides_no_rule_about_another_with_a_similar_name() {
         .unwrap_err();
     let settings: Vec<&str> = error.faults().iter().map(Fault::setting).collect();
     assert_eq!(settings, ["cache.ttl_jitter", "cache.not_found_ttl"]);
+}
+
+#[test]
+fn a_worker_does_not_care_when_a_picture_counts_as_stuck() {
+    let place = Place::with_file("images: {stuck_after: 10s}");
+    assert!(place.for_program(Program::ImageWorker).load().is_ok());
 }
 
 #[test]
