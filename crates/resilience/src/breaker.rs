@@ -74,7 +74,7 @@ impl Breaker {
         is_outage: impl Fn(&E) -> bool,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
-        let Some(pass) = self.0.change(|machine, now| machine.admit(now)) else {
+        let Some(pass) = self.0.change(Machine::admit) else {
             self.0.reporter.rejected();
             return Err(CallError::Open {
                 retry_after: self.retry_after(),

@@ -69,3 +69,47 @@ impl KeyedBreakers {
         breaker
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    async fn open(breakers: &KeyedBreakers, key: &str) {
+        while breakers.get(key).state() != State::Open {
+            let _failed = breakers
+                .get(key)
+                .call(|()| true, async { Err::<(), ()>(()) })
+                .await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_key_says_nothing_about_another() {
+        let breakers = KeyedBreakers::new("hosts", BreakerConfig::default(), 8);
+        open(&breakers, "bad").await;
+        assert_eq!(breakers.get("good").state(), State::Closed);
+        assert_eq!(breakers.get("bad").state(), State::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_key_is_not_freed_by_many_new_ones() {
+        let breakers = KeyedBreakers::new("hosts", BreakerConfig::default(), 8);
+        open(&breakers, "bad").await;
+        for number in 0..1_000 {
+            breakers.get(&number.to_string());
+        }
+        assert_eq!(breakers.kept.lock().unwrap().breakers.len(), 8);
+        assert_eq!(breakers.get("bad").state(), State::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_forgotten_is_no_longer_counted_as_open() {
+        let breakers = KeyedBreakers::new("hosts", BreakerConfig::default(), 2);
+        for key in ["one", "two", "three"] {
+            open(&breakers, key).await;
+        }
+        assert_eq!(breakers.not_closed.load(Ordering::Relaxed), 2);
+    }
+}
