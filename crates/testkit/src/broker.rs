@@ -13,6 +13,7 @@ use lapin::{
     types::FieldTable,
 };
 use messages::{Names, Work};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::{apart::clean_up, services::services, unique};
@@ -24,10 +25,13 @@ const RETRY_DELAYS: [Duration; 3] = [
     Duration::from_secs(600),
 ];
 
+/// How long opening a connection or a channel may take; the client has no bound of its own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A prefix for exchanges and queues, all of which are deleted at the end.
 pub struct TestBroker {
     prefix: String,
-    connection: Connection,
+    connection: tokio::sync::Mutex<Connection>,
     queues: Mutex<Vec<String>>,
     /// `amqp://user:password@host:port/vhost`
     pub url: String,
@@ -47,7 +51,7 @@ impl TestBroker {
     /// Invents a prefix. Nothing is declared.
     pub async fn create() -> Self {
         let url = services().amqp_url.clone();
-        let connection = Connection::connect(&url, ConnectionProperties::default())
+        let connection = connect(&url)
             .await
             .expect("RabbitMQ answers; `make services` starts it");
         let parsed = Url::parse(&url).expect("PMS_TEST_AMQP_URL is a URL");
@@ -57,7 +61,7 @@ impl TestBroker {
         };
         let broker = Self {
             prefix: format!("test-{}", unique()),
-            connection,
+            connection: connection.into(),
             queues: Mutex::default(),
             host: parsed.host_str().unwrap_or("127.0.0.1").to_owned(),
             port: parsed.port().unwrap_or(5672),
@@ -100,10 +104,20 @@ impl TestBroker {
 
     /// A channel beside those of the code under test.
     pub async fn channel(&self) -> Channel {
-        self.connection
-            .create_channel()
+        self.try_channel().await.expect("a channel can be opened")
+    }
+
+    /// A channel, on a new connection where the old one has been lost; none where RabbitMQ does not answer.
+    pub async fn try_channel(&self) -> Option<Channel> {
+        let mut connection = self.connection.lock().await;
+        if let Ok(Ok(channel)) = timeout(CONNECT_TIMEOUT, connection.create_channel()).await {
+            return Some(channel);
+        }
+        *connection = connect(&self.url).await?;
+        timeout(CONNECT_TIMEOUT, connection.create_channel())
             .await
-            .expect("a channel can be opened")
+            .ok()?
+            .ok()
     }
 
     /// How many messages are ready in the queue; none where there is no such queue.
@@ -164,6 +178,11 @@ impl TestBroker {
             .expect("the queue can be purged");
         let _ = channel.close(200, "done".into()).await;
     }
+}
+
+async fn connect(url: &str) -> Option<Connection> {
+    let connecting = Connection::connect(url, ConnectionProperties::default());
+    timeout(CONNECT_TIMEOUT, connecting).await.ok()?.ok()
 }
 
 impl Drop for TestBroker {

@@ -24,6 +24,7 @@ mod proxy;
 mod redis;
 mod services;
 mod settings;
+mod spy;
 mod sql;
 
 pub use broker::TestBroker;
@@ -35,11 +36,12 @@ pub use http::{free_port, http_client};
 pub use message::TakenMessage;
 pub use origin::{Origin, Reply};
 pub use process::{Binary, Signal};
-pub use proxy::{Mode, Proxy};
+pub use proxy::{Mode, Proxy, Share};
 pub use redis::TestRedis;
 pub use services::{Services, services, workspace_root};
 pub use settings::Variables;
-pub use sql::Held;
+pub use spy::{Copied, Spy};
+pub use sql::{Held, LookError};
 
 /// A short word that no other test has: the first part orders by time, the second is random.
 pub(crate) fn unique() -> String {

@@ -40,6 +40,15 @@ pub enum Reply {
         /// What is announced, in bytes.
         announced: u64,
     },
+    /// 200 whose body is broken off by RST before its announced length.
+    Reset {
+        /// `Content-Type`
+        content_type: String,
+        /// What is sent, of which any part may arrive.
+        body: Bytes,
+        /// What is announced, in bytes.
+        announced: u64,
+    },
     /// 200 with a body of known length, at so many bytes a second.
     Slow {
         /// `Content-Type`
@@ -222,7 +231,11 @@ async fn serve(mut stream: TcpStream, site: &Mutex<Site>) -> io::Result<()> {
         reply
     };
     answer(&mut stream, &mut reply).await?;
-    stream.shutdown().await
+    match reply {
+        // A shutdown would come before the reset, and be taken for the end.
+        Reply::Reset { .. } => Ok(()),
+        _ => stream.shutdown().await,
+    }
 }
 
 /// The path and query of a request, once its head has come.
@@ -252,6 +265,16 @@ async fn answer(stream: &mut TcpStream, reply: &mut Reply) -> io::Result<()> {
             let headers = format!("Content-Type: {content_type}\r\nContent-Length: {announced}");
             head(stream, 200, &headers).await?;
             stream.write_all(body).await
+        }
+        Reply::Reset {
+            content_type,
+            body,
+            announced,
+        } => {
+            let headers = format!("Content-Type: {content_type}\r\nContent-Length: {announced}");
+            head(stream, 200, &headers).await?;
+            stream.write_all(body).await?;
+            stream.set_zero_linger()
         }
         Reply::Slow {
             content_type,

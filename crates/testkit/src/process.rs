@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
@@ -52,6 +52,36 @@ impl Binary {
         Name: AsRef<str>,
         Value: AsRef<str>,
     {
+        Self::launch(name, arguments, variables, None)
+    }
+
+    /// Starts one whose log goes on in a file, which stays there when all has ended.
+    ///
+    /// # Panics
+    /// Where it was not built, with the cure.
+    pub fn start_with_log<Name, Value>(
+        name: &str,
+        arguments: &[&str],
+        variables: impl IntoIterator<Item = (Name, Value)>,
+        log: PathBuf,
+    ) -> Self
+    where
+        Name: AsRef<str>,
+        Value: AsRef<str>,
+    {
+        Self::launch(name, arguments, variables, Some(log))
+    }
+
+    fn launch<Name, Value>(
+        name: &str,
+        arguments: &[&str],
+        variables: impl IntoIterator<Item = (Name, Value)>,
+        log: Option<PathBuf>,
+    ) -> Self
+    where
+        Name: AsRef<str>,
+        Value: AsRef<str>,
+    {
         let path = path_of(name);
         assert!(
             path.is_file(),
@@ -63,8 +93,9 @@ impl Binary {
             .join("target/test-processes")
             .join(format!("{}-{short}", unique()));
         fs::create_dir_all(&folder).expect("a folder can be made beneath target");
-        let log = folder.join("log");
-        let output = File::create(&log).expect("a log can be written");
+        let log = log.unwrap_or_else(|| folder.join("log"));
+        let output = File::options().create(true).append(true).open(&log);
+        let output = output.expect("a log can be written");
         let mut command = Command::new(&path);
         command
             .args(arguments)
@@ -103,7 +134,15 @@ impl Binary {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// How it has ended; none while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
     /// Sends a signal.
+    ///
+    /// # Panics
+    /// Where it no longer runs.
     pub fn signal(&self, signal: Signal) {
         let name = match signal {
             Signal::Term => "-TERM",
@@ -200,12 +239,15 @@ impl Drop for Binary {
     }
 }
 
-/// Test executables lie in `deps`, beside which the binaries are.
+/// Beside this executable, or beside the folder `deps` that those of tests lie in.
 fn path_of(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("a process knows its own path");
-    let folder = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests lie in target/<profile>/deps");
+    let own = env::current_exe().expect("a process knows its own path");
+    let folder = own.parent().expect("an executable lies in a folder");
+    let is_test = folder.file_name().is_some_and(|folder| folder == "deps");
+    let folder = if is_test {
+        folder.parent().expect("tests lie in target/<profile>/deps")
+    } else {
+        folder
+    };
     folder.join(name)
 }

@@ -1,21 +1,18 @@
-//! A line to a service that can be cut, silenced or slowed down, while others use the service undisturbed.
+//! A line to a service that can be cut, reset, silenced or slowed down, while others use the service undisturbed.
 
 use std::{
     io,
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
     time::sleep,
@@ -30,6 +27,12 @@ pub enum Mode {
     Delay(Duration),
     /// Ends every connection, also those to come.
     Cut,
+    /// Ends every connection with RST, also those to come, each once it has carried so many more bytes, both
+    /// directions together. What is still under way is lost.
+    Reset {
+        /// Bytes; 0 resets at once.
+        after: u64,
+    },
     /// Accepts connections and swallows what is sent, like a network that has forgotten them. A connection that has
     /// lost something stays dead when the line passes again; new ones work.
     Silent,
@@ -37,10 +40,42 @@ pub enum Mode {
     Frozen,
 }
 
+/// Which connections a mode is for, by the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All of them.
+    Every,
+    /// The first, third and so on; the others pass.
+    Odd,
+    /// The second, fourth and so on; the others pass.
+    Even,
+}
+
+#[derive(Clone, Copy)]
+struct Order {
+    mode: Mode,
+    share: Share,
+}
+
+/// What one connection is told.
+#[derive(Clone)]
+struct Orders {
+    seen: watch::Receiver<Order>,
+    number: usize,
+    /// Bytes carried since a reset was ordered.
+    carried: Arc<AtomicU64>,
+}
+
+/// Why a connection is no longer carried.
+enum End {
+    Closed,
+    Reset,
+}
+
 /// A line to one service, on a port of 127.0.0.1. It ends with this value.
 pub struct Proxy {
     address: SocketAddr,
-    mode: watch::Sender<Mode>,
+    order: watch::Sender<Order>,
     turned_away: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
@@ -53,21 +88,31 @@ impl Proxy {
             .await
             .expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
-        let (mode, seen) = watch::channel(Mode::Pass);
+        let (order, seen) = watch::channel(Order {
+            mode: Mode::Pass,
+            share: Share::Every,
+        });
         let turned_away = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&turned_away);
         let server = tokio::spawn(async move {
+            let mut number = 0;
             while let Ok((client, _)) = listener.accept().await {
-                if matches!(*seen.borrow(), Mode::Cut | Mode::Silent) {
+                number += 1;
+                let mut orders = Orders {
+                    seen: seen.clone(),
+                    number,
+                    carried: Arc::default(),
+                };
+                if matches!(orders.mode(), Mode::Cut | Mode::Silent) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
                 // One that ends with an error has ended.
-                tokio::spawn(carry(client, target.clone(), seen.clone()));
+                tokio::spawn(carry(client, target.clone(), orders));
             }
         });
         Self {
             address,
-            mode,
+            order,
             turned_away,
             server,
         }
@@ -85,62 +130,115 @@ impl Proxy {
 
     /// Changes what the line does, for connections that are there and those to come.
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.set_for(Share::Every, mode);
+    }
+
+    /// Changes what the line does for some of the connections, and lets the others pass.
+    pub fn set_for(&self, share: Share, mode: Mode) {
+        self.order.send_replace(Order { mode, share });
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.mode.send_replace(Mode::Cut);
+        self.set(Mode::Cut);
         self.server.abort();
     }
 }
 
-async fn carry(client: TcpStream, target: String, mut mode: watch::Receiver<Mode>) -> io::Result<()> {
-    let now = *mode.borrow_and_update();
-    match now {
-        Mode::Cut => return Ok(()),
-        Mode::Silent => return swallow(client, mode).await,
-        Mode::Pass | Mode::Delay(_) | Mode::Frozen => {}
+impl Orders {
+    fn mode(&mut self) -> Mode {
+        let order = *self.seen.borrow_and_update();
+        let is_meant = match order.share {
+            Share::Every => true,
+            Share::Odd => self.number % 2 == 1,
+            Share::Even => self.number.is_multiple_of(2),
+        };
+        let mode = if is_meant { order.mode } else { Mode::Pass };
+        if !matches!(mode, Mode::Reset { .. }) {
+            self.carried.store(0, Ordering::Relaxed);
+        }
+        mode
     }
-    let server = TcpStream::connect(target).await?;
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    // When either direction has ended, both have: half-open connections are of no use here.
-    tokio::select! {
-        result = pump(from_client, to_server, mode.clone()) => result,
-        result = pump(from_server, to_client, mode) => result,
+
+    /// Returns where the connection is to end, whether or not anything moves on it.
+    async fn until_end(&mut self) -> io::Result<End> {
+        loop {
+            match self.mode() {
+                Mode::Cut => return Ok(End::Closed),
+                Mode::Reset { after } if self.carried.load(Ordering::Relaxed) >= after => {
+                    return Ok(End::Reset);
+                }
+                _ => self.changed().await?,
+            }
+        }
+    }
+
+    async fn changed(&mut self) -> io::Result<()> {
+        let changed = self.seen.changed().await;
+        changed.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
+async fn carry(mut client: TcpStream, target: String, mut orders: Orders) -> io::Result<()> {
+    match orders.mode() {
+        Mode::Cut => return Ok(()),
+        Mode::Reset { after: 0 } => return client.set_zero_linger(),
+        Mode::Silent => return swallow(client, orders).await,
+        Mode::Reset { .. } | Mode::Pass | Mode::Delay(_) | Mode::Frozen => {}
+    }
+    let mut server = TcpStream::connect(target).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let end = {
+        // Halves that are borrowed end nothing by being dropped.
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        // When either direction has ended, both have: half-open connections are of no use here.
+        tokio::select! {
+            end = pump(from_client, to_server, orders.clone()) => end,
+            end = pump(from_server, to_client, orders) => end,
+        }
+    };
+    if let Ok(End::Reset) = end {
+        client.set_zero_linger()?;
+        server.set_zero_linger()?;
+    }
+    end.map(|_| ())
+}
+
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
-) -> io::Result<()> {
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut orders: Orders,
+) -> io::Result<End> {
     let mut dead = false;
     let mut piece = vec![0; 64 * 1024];
     loop {
-        if *mode.borrow_and_update() == Mode::Frozen {
-            changed(&mut mode).await?;
+        if orders.mode() == Mode::Frozen {
+            orders.changed().await?;
             continue;
         }
+        let mut others = orders.clone();
         let length = tokio::select! {
             read = from.read(&mut piece) => read?,
-            result = until_cut(mode.clone()) => return result,
+            end = others.until_end() => return end,
         };
         if length == 0 {
-            return Ok(());
+            return Ok(End::Closed);
         }
+        let mut passing = length;
         loop {
-            let now = *mode.borrow_and_update();
-            match now {
-                Mode::Cut => return Ok(()),
+            match orders.mode() {
+                Mode::Cut => return Ok(End::Closed),
+                Mode::Reset { after } => {
+                    let left = after.saturating_sub(orders.carried.load(Ordering::Relaxed));
+                    passing = length.min(usize::try_from(left).unwrap_or(length));
+                    orders.carried.fetch_add(passing as u64, Ordering::Relaxed);
+                }
                 Mode::Silent => dead = true,
                 Mode::Frozen => {
-                    changed(&mut mode).await?;
+                    orders.changed().await?;
                     continue;
                 }
                 Mode::Delay(delay) => sleep(delay).await,
@@ -149,30 +247,26 @@ async fn pump(
             break;
         }
         if !dead {
-            to.write_all(&piece[..length]).await?;
+            to.write_all(&piece[..passing]).await?;
+        }
+        if passing < length {
+            return Ok(End::Reset);
         }
     }
 }
 
-async fn swallow(mut client: TcpStream, mode: watch::Receiver<Mode>) -> io::Result<()> {
+async fn swallow(mut client: TcpStream, mut orders: Orders) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     let reading = async {
         while client.read(&mut piece).await? > 0 {}
-        Ok(())
+        Ok(End::Closed)
     };
-    tokio::select! {
-        result = reading => result,
-        result = until_cut(mode) => result,
+    let end = tokio::select! {
+        end = reading => end,
+        end = orders.until_end() => end,
+    };
+    if let Ok(End::Reset) = end {
+        client.set_zero_linger()?;
     }
-}
-
-async fn until_cut(mut mode: watch::Receiver<Mode>) -> io::Result<()> {
-    match mode.wait_for(|mode| *mode == Mode::Cut).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
-    }
-}
-
-async fn changed(mode: &mut watch::Receiver<Mode>) -> io::Result<()> {
-    mode.changed().await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    end.map(|_| ())
 }

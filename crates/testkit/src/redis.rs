@@ -67,6 +67,35 @@ impl TestRedis {
     pub fn keys(&self) -> Vec<String> {
         keys(&self.client, &self.prefix)
     }
+
+    /// Every key under the prefix that holds a text, with that text. Blocks.
+    ///
+    /// # Errors
+    /// Where Redis does not answer.
+    pub fn entries(&self) -> redis::RedisResult<Vec<(String, Vec<u8>)>> {
+        let mut connection = self.client.get_connection_with_timeout(Duration::from_secs(5))?;
+        let keys: Vec<String> = connection
+            .scan_match(format!("{}:*", self.prefix))?
+            .collect::<redis::RedisResult<_>>()?;
+        let mut entries = Vec::new();
+        for key in keys {
+            // One that has ended meanwhile, or is no text, is none.
+            if let Ok(Some(value)) = connection.get::<_, Option<Vec<u8>>>(&key) {
+                entries.push((key, value));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// How many clients are connected to the whole server, this question included. Blocks.
+    ///
+    /// # Errors
+    /// Where Redis does not answer.
+    pub fn connections(&self) -> redis::RedisResult<usize> {
+        let mut connection = self.client.get_connection_with_timeout(Duration::from_secs(5))?;
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection)?;
+        Ok(list.lines().count())
+    }
 }
 
 impl Drop for TestRedis {

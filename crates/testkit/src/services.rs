@@ -16,6 +16,8 @@ pub struct Services {
     pub redis_url: String,
     /// `amqp://user:password@host:port/vhost`
     pub amqp_url: String,
+    /// Where RabbitMQ tells about itself: `http://user:password@host:port`; none where nobody said.
+    pub rabbitmq_management_url: Option<String>,
     /// Scheme, host and port of S3.
     pub s3_endpoint: String,
     /// Access key of a user who may create buckets.
@@ -49,20 +51,23 @@ fn load() -> Services {
     let written = fs::read_to_string(&file)
         .map(|text| parse(&text))
         .unwrap_or_default();
-    let get =
-        |name: &str| {
-            let name = format!("PMS_TEST_{name}");
-            env::var(&name).ok().or_else(|| written.get(&name).cloned()).unwrap_or_else(|| {
+    let find = |name: &str| {
+        let name = format!("PMS_TEST_{name}");
+        env::var(&name).ok().or_else(|| written.get(&name).cloned())
+    };
+    let get = |name: &str| {
+        find(name).unwrap_or_else(|| {
             panic!(
-                "{name} is neither in the environment nor in {}; start the services with `make services`",
+                "PMS_TEST_{name} is neither in the environment nor in {}; start the services with `make services`",
                 file.display()
             )
         })
-        };
+    };
     Services {
         database_url: get("DATABASE_URL"),
         redis_url: get("REDIS_URL"),
         amqp_url: get("AMQP_URL"),
+        rabbitmq_management_url: find("RABBITMQ_MANAGEMENT_URL"),
         s3_endpoint: get("S3_ENDPOINT"),
         s3_access_key_id: get("S3_ACCESS_KEY_ID"),
         s3_secret_access_key: get("S3_SECRET_ACCESS_KEY"),

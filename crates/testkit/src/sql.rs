@@ -1,6 +1,11 @@
 //! Looking into a database behind the program's back.
 
-use diesel::{QueryableByName, sql_query, sql_types::BigInt};
+use diesel::{
+    ConnectionError, QueryableByName,
+    result::Error as QueryError,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use crate::{TestDatabase, services};
@@ -11,7 +16,38 @@ struct Count {
     count: i64,
 }
 
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+/// Why a look into a database gave nothing.
+#[derive(Debug)]
+pub enum LookError {
+    /// The server does not answer, or does not let in.
+    Connection(ConnectionError),
+    /// The query failed.
+    Query(QueryError),
+}
+
 impl TestDatabase {
+    /// The rows of a query, each as a JSON object with a key for each column.
+    ///
+    /// # Errors
+    /// Where the server is away or the query fails; with no bound in time of its own.
+    pub async fn rows(&self, query: &str) -> Result<Vec<String>, LookError> {
+        let mut connection = AsyncPgConnection::establish(self.url())
+            .await
+            .map_err(LookError::Connection)?;
+        let query = format!("SELECT row_to_json(found)::text AS row FROM ({query}) AS found");
+        let rows: Vec<Row> = sql_query(query)
+            .load(&mut connection)
+            .await
+            .map_err(LookError::Query)?;
+        Ok(rows.into_iter().map(|found| found.row).collect())
+    }
+
     /// Carries out a statement.
     pub async fn execute(&self, statement: &str) {
         let mut connection = connect(self.url()).await;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use testkit::{Mode, Origin, Proxy, Reply, eventually, http_client};
+use testkit::{Mode, Origin, Proxy, Reply, Share, eventually, http_client};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -45,6 +45,37 @@ async fn a_cut_line_ends_old_connections_and_new_ones() {
     proxy.set(Mode::Pass);
     let mut new = TcpStream::connect(proxy.address()).await.unwrap();
     say(&mut new, b"ping").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reset_line_breaks_connections_off_within_what_they_carry() {
+    let proxy = echo().await;
+    let mut old = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut old, b"ping").await.unwrap();
+    // Four bytes go there and two come back.
+    proxy.set(Mode::Reset { after: 6 });
+    let error = timeout(LONG, say(&mut old, b"ping")).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+
+    let mut idle = TcpStream::connect(proxy.address()).await.unwrap();
+    proxy.set(Mode::Reset { after: 0 });
+    let error = timeout(LONG, idle.read(&mut [0; 4])).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    proxy.set(Mode::Pass);
+    let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut new, b"ping").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_line_can_fail_for_some_of_its_connections() {
+    let proxy = echo().await;
+    let mut first = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut first, b"ping").await.unwrap();
+    let mut second = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut second, b"ping").await.unwrap();
+    proxy.set_for(Share::Odd, Mode::Silent);
+    assert!(timeout(SHORT, say(&mut first, b"ping")).await.is_err());
+    timeout(LONG, say(&mut second, b"ping")).await.unwrap().unwrap();
 }
 
 #[tokio::test]
