@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
 use lapin::{
-    Channel,
+    Channel, Consumer,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use messages::{Envelope, Message};
+use messages::{Message, Names};
 use tokio::{
     select,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::Instant,
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -21,64 +21,17 @@ use tracing::error;
 use crate::{
     Broker,
     connection::Live,
-    error::{PublishError, chain, short},
+    delivered::{Delivered, Place},
+    error::{chain, short},
+    handler::Handler,
     receipt::Receipt,
-    retry::{GiveUp, Ladder},
-    settle::{Delivered, Desk},
+    retry::Ladder,
+    settle::Desk,
+    suspects::Turns,
 };
 
 /// The longest that opening or cancelling a consumer may take.
-const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A message, decoded.
-#[derive(Debug)]
-pub struct Delivery<M> {
-    /// The message.
-    pub message: M,
-    /// What surrounded it.
-    pub envelope: Envelope,
-    /// True where it was delivered before, to whomever, and may have been worked on.
-    pub redelivered: bool,
-    /// True where [`Outcome::Retry`] means giving up.
-    pub last_attempt: bool,
-}
-
-/// What a handler made of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All that follows from it is done and confirmed.
-    Done,
-    /// It may succeed later.
-    Retry {
-        /// Why it did not now.
-        reason: String,
-    },
-    /// The process stops before it was done. It goes back to its queue at once, and none of its attempts is used up;
-    /// so this is for the stop alone, for a message that is put back to wait would come again at once.
-    PutBack,
-    /// It never can succeed, and the handler has told whoever waits; a copy goes to the dead letters.
-    Reject {
-        /// Why it cannot.
-        reason: String,
-    },
-}
-
-/// What is done with messages of the family `M`. Each may come more than once.
-pub trait Handler<M>: Send + Sync + 'static {
-    /// Works on a message. A panic counts as [`Outcome::Retry`].
-    fn handle(&self, delivery: &Delivery<M>) -> impl Future<Output = Outcome> + Send;
-
-    /// Tells whoever waits that a message is given up: its attempts are exhausted, or it came too often without ever
-    /// being settled, in which case no work was begun this time.
-    ///
-    /// # Errors
-    /// Nobody could be told. The message is kept, and this is tried again later.
-    fn give_up(
-        &self,
-        delivery: &Delivery<M>,
-        why: &GiveUp,
-    ) -> impl Future<Output = Result<(), PublishError>> + Send;
-}
+pub(crate) const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See [`Broker::consume`].
 pub(crate) async fn consume<M: Message, H: Handler<M>>(
@@ -97,23 +50,28 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
     );
     let desk = Desk::new(handler, ladder, stop.clone());
     let mut counter = Counter {
-        queue: names.queue(M::WORK),
+        names,
         prefetch,
         patience: broker.config.confirm_timeout,
         desk: Arc::new(desk),
         permits: Arc::new(Semaphore::new(prefetch.into())),
         running: JoinSet::new(),
+        turns: Turns::new(),
         stop,
     };
     // The channel must outlive the handlers, which acknowledge on it.
     let mut last_channel = None;
     while let Some(live) = counter.next_connection(broker).await {
-        match counter.open(&live).await {
-            Ok((channel, deliveries)) => {
-                counter.serve(&live, &channel, deliveries).await;
+        match live
+            .until(Instant::now() + CONSUMER_TIMEOUT, counter.open(&live))
+            .await
+        {
+            Some(Ok(channel)) => {
+                counter.serve(&live, &channel).await;
                 last_channel = Some(channel);
             }
-            Err(reason) => live.suspect(reason),
+            Some(Err(error)) => live.suspect(format!("consuming cannot begin: {}", chain(&error))),
+            None => live.suspect("consuming could not begin in time"),
         }
     }
     counter.drain().await;
@@ -121,16 +79,26 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
 }
 
 /// Where messages are handed out.
-struct Counter<M, H> {
-    queue: String,
+pub(crate) struct Counter<M, H> {
+    pub(crate) names: Names,
     prefetch: u16,
     /// How long settling a message may take.
     patience: Duration,
     desk: Arc<Desk<M, H>>,
     /// Counts the running handlers, over all connections.
     permits: Arc<Semaphore>,
-    running: JoinSet<()>,
-    stop: CancellationToken,
+    pub(crate) running: JoinSet<()>,
+    pub(crate) turns: Turns,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why handing out messages has come to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The process stops.
+    Stop,
+    /// The connection is lost, or suspected.
+    Lost,
 }
 
 impl<M: Message, H: Handler<M>> Counter<M, H> {
@@ -143,99 +111,155 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         }
     }
 
-    async fn open(&self, live: &Live) -> Result<(Channel, lapin::Consumer), String> {
-        let opening = async {
-            let queue = short(&self.queue).map_err(|error| error.to_string())?;
-            let said = |error: lapin::Error| format!("consuming cannot begin: {}", chain(&error));
-            let channel = live.connection().create_channel().await.map_err(said)?;
-            channel
-                .basic_qos(self.prefetch, BasicQosOptions::default())
-                .await
-                .map_err(said)?;
-            let options = BasicConsumeOptions::default();
-            let deliveries = channel
-                .basic_consume(queue, "".into(), options, FieldTable::default())
-                .await
-                .map_err(said)?;
-            Ok((channel, deliveries))
-        };
-        live.until(Instant::now() + CONSUMER_TIMEOUT, opening)
-            .await
-            .unwrap_or_else(|| Err("consuming could not begin in time".to_owned()))
+    async fn open(&self, live: &Live) -> lapin::Result<Channel> {
+        let channel = live.connection().create_channel().await?;
+        channel
+            .basic_qos(self.prefetch, BasicQosOptions::default())
+            .await?;
+        Ok(channel)
     }
 
-    /// Hands out messages until told to stop, or until the connection is lost.
-    async fn serve(&mut self, live: &Arc<Live>, channel: &Channel, mut deliveries: lapin::Consumer) {
+    /// Hands out messages, ordinary ones and suspects by turns, until told to stop or until the connection is lost.
+    async fn serve(&mut self, live: &Arc<Live>, channel: &Channel) {
+        loop {
+            let ended = match self.work_ordinarily(live, channel).await {
+                Ok(()) => self.work_alone(live, channel).await.err(),
+                Err(end) => Some(end),
+            };
+            if ended.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Takes messages of the work queue until it is time to look after suspects.
+    async fn work_ordinarily(&mut self, live: &Arc<Live>, channel: &Channel) -> Result<(), End> {
+        let queue = self.names.queue(M::WORK);
+        let consuming = consume_queue(channel, &queue);
+        let mut deliveries = match live.until(Instant::now() + CONSUMER_TIMEOUT, consuming).await {
+            Some(Ok(deliveries)) => deliveries,
+            Some(Err(error)) => {
+                live.suspect(format!("consuming cannot begin: {}", chain(&error)));
+                return Err(End::Lost);
+            }
+            None => {
+                live.suspect("consuming could not begin in time");
+                return Err(End::Lost);
+            }
+        };
+        let ended = self.take_ordinary(live, channel, &mut deliveries).await;
+        if ended != Err(End::Lost) {
+            self.take_no_more(live, channel, deliveries).await;
+        }
+        ended
+    }
+
+    async fn take_ordinary(
+        &mut self,
+        live: &Arc<Live>,
+        channel: &Channel,
+        deliveries: &mut Consumer,
+    ) -> Result<(), End> {
         let stop = self.stop.clone();
         loop {
             let next = select! {
                 biased;
-                () = stop.cancelled() => return self.end(live, channel, deliveries).await,
-                () = live.gone() => return,
+                () = stop.cancelled() => return Err(End::Stop),
+                () = live.gone() => return Err(End::Lost),
                 Some(ended) = self.running.join_next() => {
                     report(ended);
+                    continue;
+                }
+                () = sleep_until(self.turns.next_look()) => {
+                    if self.suspects_wait(live, channel).await? {
+                        return Ok(());
+                    }
                     continue;
                 }
                 next = deliveries.next() => next,
             };
             match next {
-                Some(Ok(delivered)) => {
-                    let delivered = self.delivered(live, delivered);
-                    let permit = select! {
-                        biased;
-                        () = stop.cancelled() => None,
-                        () = live.gone() => None,
-                        permit = Arc::clone(&self.permits).acquire_owned() => permit.ok(),
-                    };
-                    match permit {
-                        Some(permit) => self.hand_out(delivered, permit),
-                        None => delivered.receipt.put_back().await,
-                    }
-                }
+                Some(Ok(delivered)) => self.hand_out(live, delivered).await,
                 Some(Err(error)) => live.suspect(format!("consuming ended: {}", chain(&error))),
                 None => {
                     live.suspect("the broker cancelled the consumer");
-                    return;
+                    return Err(End::Lost);
                 }
             }
         }
     }
 
-    fn hand_out(&mut self, delivered: Delivered, permit: OwnedSemaphorePermit) {
+    /// Begins work on a message as soon as there is a permit for it; none is begun after the stop.
+    async fn hand_out(&mut self, live: &Arc<Live>, delivered: lapin::message::Delivery) {
+        let delivered = self.delivered(live, delivered, Place::Ordinary);
+        let permit = select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            () = live.gone() => None,
+            permit = Arc::clone(&self.permits).acquire_owned() => permit.ok(),
+        };
         let desk = Arc::clone(&self.desk);
-        self.running.spawn(async move {
-            desk.handle(delivered).await;
-            drop(permit);
-        });
-    }
-
-    /// Takes no more messages, and returns those that came too late to be begun.
-    async fn end(&self, live: &Arc<Live>, channel: &Channel, mut deliveries: lapin::Consumer) {
-        let cancelling = channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
-        let _the_channel_closes_anyway = live.until(Instant::now() + CONSUMER_TIMEOUT, cancelling).await;
-        while let Some(Some(Ok(delivered))) = deliveries.next().now_or_never() {
-            self.delivered(live, delivered).receipt.put_back().await;
+        match permit {
+            Some(permit) => {
+                self.running.spawn(async move {
+                    desk.handle(delivered).await;
+                    drop(permit);
+                });
+            }
+            None => {
+                self.running.spawn(async move { desk.decline(delivered).await });
+            }
         }
     }
 
-    fn delivered(&self, live: &Arc<Live>, delivered: lapin::message::Delivery) -> Delivered {
+    /// Ends the consumer. What came before that is begun, or put back at the stop.
+    async fn take_no_more(&mut self, live: &Arc<Live>, channel: &Channel, mut deliveries: Consumer) {
+        let cancelling = channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
+        let cancelled = live.until(Instant::now() + CONSUMER_TIMEOUT, cancelling).await;
+        if !matches!(cancelled, Some(Ok(()))) {
+            live.suspect("a consumer could not be cancelled");
+        }
+        while let Some(Some(Ok(delivered))) = deliveries.next().now_or_never() {
+            self.hand_out(live, delivered).await;
+        }
+    }
+
+    /// Works on one message and on nothing else, to its end.
+    pub(crate) async fn handle_alone(&mut self, live: &Arc<Live>, delivered: lapin::message::Delivery) {
+        let delivered = self.delivered(live, delivered, Place::Suspects);
+        let desk = Arc::clone(&self.desk);
+        self.running.spawn(async move { desk.handle(delivered).await });
+        self.drain().await;
+    }
+
+    fn delivered(&self, live: &Arc<Live>, delivered: lapin::message::Delivery, place: Place) -> Delivered {
         Delivered {
             receipt: Receipt::new(delivered.acker, Arc::clone(live), self.patience),
             properties: delivered.properties,
             body: delivered.data,
             redelivered: delivered.redelivered,
+            place,
         }
     }
 
-    async fn drain(&mut self) {
+    pub(crate) async fn drain(&mut self) {
         while let Some(ended) = self.running.join_next().await {
             report(ended);
         }
     }
 }
 
+async fn consume_queue(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
+    // A name too long for AMQP was refused when it was declared.
+    let queue = short(queue).unwrap_or_default();
+    let options = BasicConsumeOptions::default();
+    channel
+        .basic_consume(queue, "".into(), options, FieldTable::default())
+        .await
+}
+
 /// Handlers are guarded, so a task that ends badly is a fault of this crate.
-fn report(ended: Result<(), tokio::task::JoinError>) {
+pub(crate) fn report(ended: Result<(), JoinError>) {
     if let Err(fault) = ended {
         error!(error = %fault, "handling a message ended without settling it");
     }

@@ -12,7 +12,11 @@
 mod config;
 mod connection;
 mod consumer;
+mod delivered;
 mod error;
+mod handler;
+mod headers;
+mod hush;
 mod properties;
 mod publisher;
 mod receipt;
@@ -20,18 +24,25 @@ mod retry;
 mod sending;
 mod settle;
 mod supervisor;
+mod survivors;
+mod suspects;
 mod topology;
+mod verdict;
 
 use std::sync::Arc;
 
 use messages::{Message, Names, Work};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use config::BrokerConfig;
-pub use consumer::{Delivery, Handler, Outcome};
 pub use error::{BrokerError, PublishError};
+pub use handler::{Delivery, Handler, Outcome};
+pub use headers::{
+    DEAD_REASON_HEADER, DIED_AT_HEADER, GIVEN_UP_HEADER, ORIGIN_HEADER, REASONS_HEADER, STARTS_HEADER,
+};
 pub use publisher::{Outgoing, Publisher};
-pub use retry::{DEAD_REASON_HEADER, GIVEN_UP_HEADER, GiveUp, ORIGIN_HEADER};
+pub use retry::GiveUp;
 
 use connection::{Live, Role};
 use supervisor::Link;
@@ -99,9 +110,23 @@ impl Broker {
         let Some(live) = self.consuming.current() else {
             return Err(BrokerError::NotConnected { address });
         };
-        let queue = self.names().queue(work);
-        let found = topology::look(live.connection(), &self.config, &queue).await?;
-        Ok(found.message_count())
+        let name = self.names().queue(work);
+        let asking = async {
+            let channel = live.connection().create_channel().await?;
+            let found = topology::queue_look(&channel, &name).await?;
+            channel.close(200, "OK".into()).await?;
+            Ok(found.message_count())
+        };
+        let after = self.config.connect_timeout;
+        let step = format!("looking at {name}");
+        match live.until(Instant::now() + after, asking).await {
+            Some(answer) => answer.map_err(|source| BrokerError::Queue {
+                address,
+                name,
+                source,
+            }),
+            None => Err(BrokerError::Timeout { address, after, step }),
+        }
     }
 
     /// Hands every message of the family `M` to `handler`, up to `prefetch` at once, until `stop` is cancelled.

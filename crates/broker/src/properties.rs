@@ -11,11 +11,15 @@ use messages::{
 };
 use uuid::Uuid;
 
-use crate::error::{TooLong, short};
+use crate::{
+    error::{TooLong, short},
+    headers::{
+        DELIVERY_COUNT_HEADER, GIVEN_UP_HEADER, REASONS_HEADER, STARTS_HEADER, changed, integer, number,
+        read_reasons, reasons_header, string, text,
+    },
+};
 
 const PERSISTENT: u8 = 2;
-/// Counts, in a quorum queue, how often a message was delivered before and not settled.
-const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
 
 /// A message as it lies in a queue: still encoded, so that what is passed on is what came.
 #[derive(Debug)]
@@ -23,10 +27,12 @@ pub(crate) struct Letter {
     pub(crate) type_name: String,
     pub(crate) envelope: Envelope,
     pub(crate) body: Vec<u8>,
-    /// How often it was delivered before and not settled.
-    pub(crate) earlier_deliveries: u64,
+    /// How often it was delivered before and not settled, in any queue since it was last tried.
+    pub(crate) starts: u64,
     /// Why it was given up, if it was and that could not yet be told.
     pub(crate) given_up: Option<String>,
+    /// Why its attempts failed.
+    pub(crate) reasons: Vec<String>,
 }
 
 /// Properties without which a message cannot be handled.
@@ -88,10 +94,40 @@ impl Letter {
             type_name: type_name.as_str().to_owned(),
             envelope,
             body,
-            earlier_deliveries: header(DELIVERY_COUNT_HEADER).and_then(integer).unwrap_or(0),
-            given_up: header(crate::GIVEN_UP_HEADER).and_then(string),
+            starts: starts(properties),
+            given_up: header(GIVEN_UP_HEADER).and_then(string),
+            reasons: read_reasons(header(REASONS_HEADER).and_then(string)),
         })
     }
+}
+
+/// How often a message was delivered before and not settled, in this queue or one before it.
+fn starts(properties: &BasicProperties) -> u64 {
+    let header = |name: &str| integer(properties.headers().as_ref()?.inner().get(name)?);
+    let here = header(DELIVERY_COUNT_HEADER).unwrap_or(0);
+    here.saturating_add(header(STARTS_HEADER).unwrap_or(0))
+}
+
+/// The properties of a message as it came, for another queue or another place in its own: what the broker counted of
+/// its deliveries is carried along, and so is why its attempts failed.
+pub(crate) fn carried(
+    properties: &BasicProperties,
+    starts: u64,
+    reasons: &[String],
+) -> Result<BasicProperties, TooLong> {
+    let changes = [
+        (DELIVERY_COUNT_HEADER, None),
+        (STARTS_HEADER, (starts > 0).then(|| number(starts))),
+        (
+            REASONS_HEADER,
+            reasons_header(reasons).map(|header| text(&header)),
+        ),
+    ];
+    let headers = changed(properties.headers().as_ref(), &changes)?;
+    Ok(properties
+        .clone()
+        .with_delivery_mode(PERSISTENT)
+        .with_headers(headers))
 }
 
 fn missing(property: &'static str) -> Malformed {
@@ -111,28 +147,6 @@ fn timestamp(seconds: Option<u64>) -> DateTime<Utc> {
         .and_then(|seconds| i64::try_from(seconds).ok())
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         .unwrap_or_else(Utc::now)
-}
-
-/// A number that is not negative, of whatever width the sender chose.
-fn integer(value: &AMQPValue) -> Option<u64> {
-    match value {
-        AMQPValue::ShortShortInt(value) => u64::try_from(*value).ok(),
-        AMQPValue::ShortShortUInt(value) => Some(u64::from(*value)),
-        AMQPValue::ShortInt(value) => u64::try_from(*value).ok(),
-        AMQPValue::ShortUInt(value) => Some(u64::from(*value)),
-        AMQPValue::LongInt(value) => u64::try_from(*value).ok(),
-        AMQPValue::LongUInt(value) => Some(u64::from(*value)),
-        AMQPValue::LongLongInt(value) => u64::try_from(*value).ok(),
-        _ => None,
-    }
-}
-
-fn string(value: &AMQPValue) -> Option<String> {
-    match value {
-        AMQPValue::LongString(value) => Some(value.to_string()),
-        AMQPValue::ShortString(value) => Some(value.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -156,7 +170,7 @@ mod tests {
         let letter = Letter::read(&properties, b"{}".to_vec()).unwrap();
         assert_eq!(letter.envelope, sent);
         assert_eq!(letter.type_name, "image.process.v1");
-        assert_eq!((letter.earlier_deliveries, letter.given_up), (0, None));
+        assert_eq!((letter.starts, letter.given_up), (0, None));
     }
 
     #[test]
@@ -176,6 +190,23 @@ mod tests {
         assert_eq!(fault.to_string(), "the property message_id is not a UUID");
         let fault = Letter::read(&BasicProperties::default(), Vec::new()).unwrap_err();
         assert_eq!(fault.to_string(), "the property type is missing");
+    }
+
+    #[test]
+    fn a_message_that_is_passed_on_keeps_what_it_came_with() {
+        let sent = envelope();
+        let counted = [(DELIVERY_COUNT_HEADER, "2".to_owned())];
+        let properties = properties_of("image.process.v1", &sent, &counted).unwrap();
+        let reasons = ["the source was slow".to_owned()];
+        let passed_on = carried(&properties, 2, &reasons).unwrap();
+        let letter = Letter::read(&passed_on, Vec::new()).unwrap();
+        assert_eq!(letter.envelope, sent);
+        assert_eq!(letter.type_name, "image.process.v1");
+        assert_eq!((letter.starts, &letter.reasons[..]), (2, &reasons[..]));
+        let headers = passed_on.headers().as_ref().unwrap();
+        assert!(!headers.contains_key(DELIVERY_COUNT_HEADER));
+        let innocent = carried(&passed_on, 0, &reasons).unwrap();
+        assert_eq!(Letter::read(&innocent, Vec::new()).unwrap().starts, 0);
     }
 
     #[test]

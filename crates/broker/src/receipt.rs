@@ -34,30 +34,30 @@ impl Receipt {
     }
 
     /// Everything that follows from the message is done.
-    pub(crate) async fn ack(&self) {
-        self.settle(self.acker.ack(BasicAckOptions::default())).await;
+    pub(crate) async fn ack(&self) -> Option<()> {
+        self.settle(self.acker.ack(BasicAckOptions::default())).await
     }
 
     /// The message goes to the dead letters.
-    pub(crate) async fn reject(&self) {
+    pub(crate) async fn reject(&self) -> Option<()> {
         self.settle(self.acker.reject(BasicRejectOptions { requeue: false }))
-            .await;
+            .await
     }
 
     /// Nobody has looked at the message; another consumer may have it at once.
-    pub(crate) async fn put_back(&self) {
+    pub(crate) async fn put_back(&self) -> Option<()> {
         let options = BasicNackOptions {
             requeue: true,
             multiple: false,
         };
-        self.settle(self.acker.nack(options)).await;
+        self.settle(self.acker.nack(options)).await
     }
 
-    /// What does not get through needs no repair: the broker delivers the message again.
-    async fn settle(&self, settling: impl Future<Output = lapin::Result<bool>>) {
+    /// None where it did not get through. That needs no repair: the broker delivers the message again.
+    async fn settle(&self, settling: impl Future<Output = lapin::Result<bool>>) -> Option<()> {
         let deadline = Instant::now() + self.patience;
         let fault = match self.live.until(deadline, settling).await {
-            Some(Ok(true)) => return,
+            Some(Ok(true)) => return Some(()),
             Some(Ok(false)) => "its channel has ended".to_owned(),
             Some(Err(error)) => chain(&error),
             None => {
@@ -69,5 +69,6 @@ impl Receipt {
             fault,
             "a message could not be settled; it will be delivered again"
         );
+        None
     }
 }

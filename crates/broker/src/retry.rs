@@ -2,25 +2,24 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use chrono::{SecondsFormat, Utc};
 use lapin::BasicProperties;
 use messages::{Names, Work};
 
 use crate::{
-    error::{PublishError, TooLong},
+    delivered::Place,
+    error::PublishError,
+    headers::{
+        DEAD_REASON_HEADER, DIED_AT_HEADER, GIVEN_UP_HEADER, ORIGIN_HEADER, REASONS_HEADER, bounded,
+        reasons_header,
+    },
     properties::{Letter, properties_of},
     publisher::Publisher,
     sending::Parcel,
 };
 
-/// On a dead letter: why it is one.
-pub const DEAD_REASON_HEADER: &str = "x-dead-reason";
-/// On a dead letter: the queue that it comes from, which is where it can be replayed to.
-pub const ORIGIN_HEADER: &str = "x-origin-queue";
-/// On a message that was given up while nobody could be told: why. No further work is done on it.
-pub const GIVEN_UP_HEADER: &str = "x-given-up";
-
-/// The longest reason that is carried along, in bytes.
-const REASON_LIMIT: usize = 512;
+/// One in so many messages strays to another rung.
+const STRAYS: usize = 4;
 
 /// Why a message is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,20 +91,32 @@ impl Ladder {
 
     /// True where no rung is left after this attempt.
     pub(crate) fn is_last(&self, attempt: u32) -> bool {
-        self.delay_after(attempt).is_none()
+        self.rung(attempt).is_none()
     }
 
-    /// How long a message is held back after its attempt.
+    /// How long a message is held back after its attempt. Now and then that is the delay of the rung before or after,
+    /// so that what failed together does not come back together.
     pub(crate) fn delay_after(&self, attempt: u32) -> Option<Duration> {
-        let rung = usize::try_from(attempt).ok()?.checked_sub(1)?;
-        self.delays.get(rung).copied()
+        let rung = self.rung(attempt)?;
+        let rung = match fastrand::usize(..2 * STRAYS) {
+            0 => rung.saturating_sub(1),
+            1 => rung.saturating_add(1),
+            _ => rung,
+        };
+        let last = self.delays.len().checked_sub(1)?;
+        self.delays.get(rung.min(last)).copied()
     }
 
-    /// Puts a message on the rung for its attempt, to be tried once more.
+    fn rung(&self, attempt: u32) -> Option<usize> {
+        let rung = usize::try_from(attempt).ok()?.checked_sub(1)?;
+        (rung < self.delays.len()).then_some(rung)
+    }
+
+    /// Puts a message on a rung, to be tried once more.
     pub(crate) async fn retry(&self, letter: &Letter, delay: Duration) -> Result<(), PublishError> {
         let mut envelope = letter.envelope.clone();
         envelope.attempt = envelope.attempt.saturating_add(1);
-        let properties = properties_of(&letter.type_name, &envelope, &[])?;
+        let properties = properties_of(&letter.type_name, &envelope, &history(letter))?;
         self.hold_back(letter, delay, properties).await
     }
 
@@ -114,20 +125,38 @@ impl Ladder {
         let Some(delay) = self.delays.last() else {
             return Err(PublishError::Refused);
         };
-        let header = [(GIVEN_UP_HEADER, why.to_header())];
-        let properties = properties_of(&letter.type_name, &letter.envelope, &header)?;
+        let mut headers = history(letter);
+        headers.push((GIVEN_UP_HEADER, why.to_header()));
+        let properties = properties_of(&letter.type_name, &letter.envelope, &headers)?;
         self.hold_back(letter, *delay, properties).await
     }
 
     /// Puts a copy among the dead letters.
     pub(crate) async fn bury(&self, letter: &Letter, reason: &str) -> Result<(), PublishError> {
-        let headers = [
+        let mut headers = history(letter);
+        headers.extend([
             (DEAD_REASON_HEADER, bounded(reason).to_owned()),
             (ORIGIN_HEADER, self.names.queue(self.work)),
-        ];
+            (
+                DIED_AT_HEADER,
+                Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            ),
+        ]);
         let properties = properties_of(&letter.type_name, &letter.envelope, &headers)?;
         let dead = self.names.dead();
-        self.send(&dead, &dead, properties, letter).await
+        self.send(&dead, &dead, properties, &letter.body).await
+    }
+
+    /// Puts a message as it is into a queue of its work.
+    pub(crate) async fn pass_on(
+        &self,
+        place: Place,
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> Result<(), PublishError> {
+        let queue = place.queue(&self.names, self.work);
+        self.send(&self.names.exchange(self.work), &queue, properties, body)
+            .await
     }
 
     async fn hold_back(
@@ -137,7 +166,7 @@ impl Ladder {
         properties: BasicProperties,
     ) -> Result<(), PublishError> {
         let queue = self.names.retry_queue(self.work, delay);
-        self.send(&self.names.retry_exchange(), &queue, properties, letter)
+        self.send(&self.names.retry_exchange(), &queue, properties, &letter.body)
             .await
     }
 
@@ -146,16 +175,20 @@ impl Ladder {
         exchange: &str,
         queue: &str,
         properties: BasicProperties,
-        letter: &Letter,
+        body: &[u8],
     ) -> Result<(), PublishError> {
-        let parcel: Result<_, TooLong> = Parcel::new(exchange, queue, properties, &letter.body);
-        self.publisher.send_one(parcel?).await
+        let parcel = Parcel::new(exchange, queue, properties, body)?;
+        self.publisher.send_one(parcel).await
     }
 }
 
-/// At most so many bytes of a reason, ending with a whole character.
-fn bounded(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(REASON_LIMIT)]
+/// Why the attempts failed, as headers.
+fn history(letter: &Letter) -> Vec<(&'static str, String)> {
+    let header = reasons_header(&letter.reasons);
+    header
+        .map(|header| (REASONS_HEADER, header))
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]
@@ -171,14 +204,5 @@ mod tests {
         for why in [exhausted, redelivered] {
             assert_eq!(GiveUp::of_header(&why.to_header()), why);
         }
-    }
-
-    #[test]
-    fn a_long_reason_is_cut_between_characters() {
-        let long = "ä".repeat(400);
-        assert_eq!(bounded(&long).len(), 512);
-        let odd = format!("x{long}");
-        assert_eq!(bounded(&odd).len(), 511);
-        assert_eq!(bounded("short"), "short");
     }
 }

@@ -1,6 +1,6 @@
 //! From a delivery to its acknowledgement: whatever follows from a message is confirmed before the message is let go.
 
-use std::{any::Any, marker::PhantomData, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, error::Error, marker::PhantomData, panic::AssertUnwindSafe, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
@@ -8,32 +8,31 @@ use lapin::BasicProperties;
 use messages::Message;
 use tokio::{select, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::{
-    consumer::{Delivery, Handler, Outcome},
+    delivered::{Delivered, Place},
     error::{PublishError, chain},
-    properties::Letter,
+    handler::{Delivery, Handler, Outcome},
+    headers::add_reason,
+    hush::Hush,
+    properties::{Letter, carried},
     receipt::Receipt,
     retry::{GiveUp, Ladder},
+    survivors::Survivors,
+    verdict::Verdict,
 };
 
-/// A message that was delivered this often without being settled is not worked on again.
-const DELIVERIES_LIMIT: u64 = 3;
-
-/// A message as the broker hands it over.
-pub(crate) struct Delivered {
-    pub(crate) properties: BasicProperties,
-    pub(crate) body: Vec<u8>,
-    pub(crate) redelivered: bool,
-    pub(crate) receipt: Receipt,
-}
-
+/// A message that work was begun on this often, and that was never settled, is not worked on again.
+const STARTS_LIMIT: u64 = 3;
 /// Takes a message, has it handled, and settles it.
 pub(crate) struct Desk<M, H> {
     handler: H,
     ladder: Ladder,
+    survivors: Survivors,
     stop: CancellationToken,
+    retried: Hush,
+    unreadable: Hush,
     family: PhantomData<fn() -> M>,
 }
 
@@ -42,75 +41,93 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         Self {
             handler,
             ladder,
+            survivors: Survivors::default(),
             stop,
+            retried: Hush::default(),
+            unreadable: Hush::default(),
             family: PhantomData,
         }
     }
 
-    pub(crate) async fn handle(&self, delivered: Delivered) {
-        let receipt = &delivered.receipt;
-        let letter = match Letter::read(&delivered.properties, delivered.body) {
+    pub(crate) async fn handle(&self, mut delivered: Delivered) {
+        let body = std::mem::take(&mut delivered.body);
+        let mut letter = match Letter::read(&delivered.properties, body) {
             Ok(letter) => letter,
             Err(fault) => {
-                warn!(
-                    fault = chain(&fault),
-                    "a message without proper properties goes to the dead letters"
-                );
-                return receipt.reject().await;
+                self.reject(&delivered, &fault).await;
+                return;
             }
         };
         let envelope = &letter.envelope;
+        let message_id = envelope.message_id;
         let span = info_span!(
             "message",
-            message_id = %envelope.message_id,
+            %message_id,
             image_id = %envelope.correlation_id,
             request_id = envelope.request_id.as_deref(),
             attempt = envelope.attempt,
         );
-        self.handle_letter(&letter, delivered.redelivered, receipt)
-            .instrument(span)
-            .await;
+        // What this process outlived is no sign of a message that ends processes.
+        let outlived = self.survivors.taken(message_id);
+        letter.starts = letter.starts.saturating_sub(outlived);
+        let handling = self.handle_letter(&mut letter, &delivered);
+        if handling.instrument(span).await.is_some() {
+            self.survivors.settled(message_id);
+        }
     }
 
-    async fn handle_letter(&self, letter: &Letter, redelivered: bool, receipt: &Receipt) {
+    /// Settles a message that came too late to be begun. It comes again as if it had never been here.
+    pub(crate) async fn decline(&self, mut delivered: Delivered) {
+        let body = std::mem::take(&mut delivered.body);
+        let Ok(mut letter) = Letter::read(&delivered.properties, body) else {
+            delivered.receipt.put_back().await;
+            return;
+        };
+        let message_id = letter.envelope.message_id;
+        letter.starts = letter.starts.saturating_sub(self.survivors.taken(message_id));
+        if self.put_back(&letter, &delivered).await.is_some() {
+            self.survivors.settled(message_id);
+        }
+    }
+
+    /// None where it could not be settled; the broker delivers it again.
+    async fn handle_letter(&self, letter: &mut Letter, delivered: &Delivered) -> Option<()> {
         let message = match M::decode(&letter.type_name, &letter.body) {
             Ok(message) => message,
-            Err(fault) => {
-                warn!(
-                    fault = chain(&fault),
-                    "a message that cannot be read goes to the dead letters"
-                );
-                return receipt.reject().await;
-            }
+            Err(fault) => return self.reject(delivered, &fault).await,
         };
         let delivery = Delivery {
             message,
             envelope: letter.envelope.clone(),
-            redelivered,
+            redelivered: delivered.redelivered || letter.starts > 0,
             last_attempt: self.ladder.is_last(letter.envelope.attempt),
         };
-        let outcome = match self.doomed(letter) {
-            Some(why) => Verdict::GiveUp(why),
+        let verdict = match self.judge_before(letter, delivered.place) {
+            Some(verdict) => verdict,
             None => self.judge(letter, self.work(&delivery).await),
         };
-        let settled = match outcome {
-            Verdict::Done => Some(()),
-            Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await,
-            Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await,
-            Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await,
-            Verdict::PutBack => return receipt.put_back().await,
-        };
-        if settled.is_some() {
-            receipt.ack().await;
+        if let Some(reason) = verdict.reason().filter(|_| letter.given_up.is_none()) {
+            add_reason(&mut letter.reasons, reason);
         }
+        let receipt = &delivered.receipt;
+        match verdict {
+            Verdict::Done => {}
+            Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await?,
+            Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await?,
+            Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await?,
+            Verdict::Suspect => self.put_apart(letter, delivered).await?,
+            Verdict::PutBack => return self.put_back(letter, delivered).await,
+        }
+        receipt.ack().await
     }
 
-    /// Why no work is to be begun on a message, if none is.
-    fn doomed(&self, letter: &Letter) -> Option<GiveUp> {
-        let deliveries = letter.earlier_deliveries;
+    /// What becomes of a message that no work is to be begun on here, if none is.
+    fn judge_before(&self, letter: &Letter, place: Place) -> Option<Verdict> {
+        let deliveries = letter.starts;
         match &letter.given_up {
-            Some(header) => Some(GiveUp::of_header(header)),
-            None if deliveries >= DELIVERIES_LIMIT => Some(GiveUp::Redelivered { deliveries }),
+            Some(header) => Some(Verdict::GiveUp(GiveUp::of_header(header))),
+            None if deliveries >= STARTS_LIMIT => Some(Verdict::GiveUp(GiveUp::Redelivered { deliveries })),
+            None if deliveries > 0 && place == Place::Ordinary => Some(Verdict::Suspect),
             None => None,
         }
     }
@@ -140,9 +157,63 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
     }
 
+    async fn reject(&self, delivered: &Delivered, fault: &(dyn Error + Send + Sync)) -> Option<()> {
+        let fault = chain(fault);
+        match self.unreadable.tell() {
+            Some(more) => warn!(
+                fault,
+                more, "a message that cannot be read goes to the dead letters"
+            ),
+            None => debug!(fault, "a message that cannot be read goes to the dead letters"),
+        }
+        delivered.receipt.reject().await
+    }
+
     async fn retry(&self, letter: &Letter, receipt: &Receipt, delay: Duration, reason: &str) -> Option<()> {
-        warn!(reason, ?delay, "a message is held back and tried again");
+        match self.retried.tell() {
+            Some(more) => warn!(reason, ?delay, more, "a message is held back and tried again"),
+            None => debug!(reason, ?delay, "a message is held back and tried again"),
+        }
         self.insist(receipt, || self.ladder.retry(letter, delay)).await
+    }
+
+    /// It may be what ended its process, or only have been near it: it is tried again alone.
+    async fn put_apart(&self, letter: &Letter, delivered: &Delivered) -> Option<()> {
+        info!(
+            starts = letter.starts,
+            "a message that was never settled is put apart, to be worked on alone"
+        );
+        let place = Place::Suspects;
+        self.insist(&delivered.receipt, || {
+            self.pass_on(letter, &delivered.properties, place)
+        })
+        .await
+    }
+
+    /// Through a copy, since the broker counts what it is handed back like what ended its process. Where there is no
+    /// time for that, it is handed back all the same.
+    async fn put_back(&self, letter: &Letter, delivered: &Delivered) -> Option<()> {
+        let receipt = &delivered.receipt;
+        if receipt.is_void() {
+            return None;
+        }
+        match self.pass_on(letter, &delivered.properties, delivered.place).await {
+            Ok(()) => receipt.ack().await,
+            Err(error) => {
+                debug!(error = chain(&error), "a message is handed back uncopied");
+                receipt.put_back().await
+            }
+        }
+    }
+
+    async fn pass_on(
+        &self,
+        letter: &Letter,
+        properties: &BasicProperties,
+        place: Place,
+    ) -> Result<(), PublishError> {
+        let properties = carried(properties, letter.starts, &letter.reasons)?;
+        self.ladder.pass_on(place, properties, &letter.body).await
     }
 
     async fn bury(&self, letter: &Letter, receipt: &Receipt, reason: &str) -> Option<()> {
@@ -188,7 +259,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
                 Err(error) => chain(&error),
             };
             if receipt.is_void() || self.stop.is_cancelled() {
-                warn!(
+                debug!(
                     fault,
                     "a message could not be settled; it will be delivered again"
                 );
@@ -202,14 +273,6 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
         None
     }
-}
-
-enum Verdict {
-    Done,
-    Retry { delay: Duration, reason: String },
-    Reject { reason: String },
-    GiveUp(GiveUp),
-    PutBack,
 }
 
 /// What a panic said.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lapin::{
-    Channel, Connection, ExchangeKind,
+    Channel, Connection, ExchangeKind, Queue,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
@@ -21,7 +21,7 @@ const WORK_DELIVERY_LIMIT: i32 = 20;
 const DEAD_DELIVERY_LIMIT: i32 = 1_000_000;
 
 /// A queue and the exchange that feeds it; the routing key is the queue's name.
-struct Queue {
+struct Declared {
     name: String,
     exchange: String,
     arguments: FieldTable,
@@ -53,40 +53,15 @@ pub(crate) async fn declare(connection: &Connection, config: &BrokerConfig) -> R
     steps.run("a channel", channel.close(200, "OK".into())).await
 }
 
-/// Looks at a queue without changing it.
-pub(crate) async fn look(
-    connection: &Connection,
-    config: &BrokerConfig,
-    queue: &str,
-) -> Result<lapin::Queue, BrokerError> {
-    let name = short(queue)?;
+/// Looks at a queue without changing it. One that is missing closes the channel.
+pub(crate) async fn queue_look(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
     let options = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
-    // A queue that is missing closes the channel, so each question has one of its own.
-    let looking = async {
-        let channel = connection.create_channel().await?;
-        let found = channel
-            .queue_declare(name, options, FieldTable::default())
-            .await?;
-        channel.close(200, "OK".into()).await?;
-        Ok(found)
-    };
-    let address = config.address();
-    let after = config.connect_timeout;
-    match tokio::time::timeout(after, looking).await {
-        Ok(found) => found.map_err(|source| BrokerError::Queue {
-            address,
-            name: queue.to_owned(),
-            source,
-        }),
-        Err(_) => Err(BrokerError::Timeout {
-            address,
-            after,
-            step: format!("looking at {queue}"),
-        }),
-    }
+    channel
+        .queue_declare(queue.into(), options, FieldTable::default())
+        .await
 }
 
 /// Gives each step a bound and, if it fails, its name.
@@ -137,8 +112,8 @@ fn exchanges(names: &Names) -> [String; 4] {
     ]
 }
 
-fn queues(names: &Names, retry_delays: &[Duration]) -> Result<Vec<Queue>, TooLong> {
-    let mut queues = vec![Queue {
+fn queues(names: &Names, retry_delays: &[Duration]) -> Result<Vec<Declared>, TooLong> {
+    let mut queues = vec![Declared {
         name: names.dead(),
         exchange: names.dead(),
         arguments: quorum([("x-delivery-limit", AMQPValue::LongInt(DEAD_DELIVERY_LIMIT))])?,
@@ -148,7 +123,7 @@ fn queues(names: &Names, retry_delays: &[Duration]) -> Result<Vec<Queue>, TooLon
         let limit = ("x-delivery-limit", AMQPValue::LongInt(WORK_DELIVERY_LIMIT));
         let arguments = quorum(to_dead.into_iter().chain([limit]))?;
         for name in [names.queue(work), names.suspects_queue(work)] {
-            queues.push(Queue {
+            queues.push(Declared {
                 name,
                 exchange: names.exchange(work),
                 arguments: arguments.clone(),
@@ -158,7 +133,7 @@ fn queues(names: &Names, retry_delays: &[Duration]) -> Result<Vec<Queue>, TooLon
             let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
             let back = dead_letters_to(&names.exchange(work), &names.queue(work));
             let ttl = ("x-message-ttl", AMQPValue::LongLongInt(milliseconds));
-            queues.push(Queue {
+            queues.push(Declared {
                 name: names.retry_queue(work, *delay),
                 exchange: names.retry_exchange(),
                 arguments: quorum(back.into_iter().chain([ttl]))?,

@@ -1,0 +1,55 @@
+//! What is done with messages, as their handlers see it.
+
+use messages::Envelope;
+
+use crate::{error::PublishError, retry::GiveUp};
+
+/// A message, decoded.
+#[derive(Debug)]
+pub struct Delivery<M> {
+    /// The message.
+    pub message: M,
+    /// What surrounded it.
+    pub envelope: Envelope,
+    /// True where it was delivered before, to whomever, and may have been worked on.
+    pub redelivered: bool,
+    /// True where [`Outcome::Retry`] means giving up.
+    pub last_attempt: bool,
+}
+
+/// What a handler made of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that follows from it is done and confirmed.
+    Done,
+    /// It may succeed later.
+    Retry {
+        /// Why it did not now.
+        reason: String,
+    },
+    /// The process stops before it was done. It goes back to its queue at once, and none of its attempts is used up;
+    /// so this is for the stop alone, for a message that is put back to wait would come again at once.
+    PutBack,
+    /// It never can succeed, and the handler has told whoever waits; a copy goes to the dead letters.
+    Reject {
+        /// Why it cannot.
+        reason: String,
+    },
+}
+
+/// What is done with messages of the family `M`. Each may come more than once.
+pub trait Handler<M>: Send + Sync + 'static {
+    /// Works on a message. A panic counts as [`Outcome::Retry`].
+    fn handle(&self, delivery: &Delivery<M>) -> impl Future<Output = Outcome> + Send;
+
+    /// Tells whoever waits that a message is given up: its attempts are exhausted, or it came too often without ever
+    /// being settled, in which case no work was begun this time.
+    ///
+    /// # Errors
+    /// Nobody could be told. The message is kept, and this is tried again later.
+    fn give_up(
+        &self,
+        delivery: &Delivery<M>,
+        why: &GiveUp,
+    ) -> impl Future<Output = Result<(), PublishError>> + Send;
+}

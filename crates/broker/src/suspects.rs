@@ -1,0 +1,132 @@
+//! Suspects: messages on which work was begun and never settled. One of them may end every process that takes it up.
+//!
+//! They lie in a queue of their own, and each is worked on while its process does nothing else and holds no other
+//! message. So whatever happens then is counted against that one message, and its neighbours of before are cleared.
+//! Taking such a turn means to let the ordinary work run out, so only as many processes do it as there are suspects.
+
+use std::{sync::Arc, time::Duration};
+
+use lapin::{Channel, Queue, message::Delivery, options::BasicGetOptions};
+use messages::Message;
+use tokio::{select, time::Instant};
+
+use crate::{
+    connection::Live,
+    consumer::{CONSUMER_TIMEOUT, Counter, End, report},
+    error::chain,
+    handler::Handler,
+    topology::queue_look,
+};
+
+/// How often the queue of suspects is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// After this long no further suspect is taken up in the same turn.
+const TURN: Duration = Duration::from_secs(5);
+/// The longest that ordinary work is put before suspects after a turn.
+const BREATH: Duration = Duration::from_secs(10);
+
+/// When this process looks after suspects.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    next_look: Instant,
+    /// Until then suspects wait, if there is anything else to do.
+    ordinary_until: Instant,
+}
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            next_look: now,
+            ordinary_until: now,
+        }
+    }
+
+    pub(crate) fn next_look(&self) -> Instant {
+        self.next_look
+    }
+
+    fn looked(&mut self) {
+        self.next_look = Instant::now() + LOOK_INTERVAL;
+    }
+
+    /// Ordinary work then has as much time as the turn took.
+    fn over(&mut self, begun: Instant) {
+        self.ordinary_until = Instant::now() + begun.elapsed().min(BREATH);
+        self.looked();
+    }
+}
+
+impl<M: Message, H: Handler<M>> Counter<M, H> {
+    /// True where suspects wait and it is for this process to take them up.
+    pub(crate) async fn suspects_wait(&mut self, live: &Live, channel: &Channel) -> Result<bool, End> {
+        self.turns.looked();
+        let is_idle = self.running.is_empty();
+        if !is_idle && Instant::now() < self.turns.ordinary_until {
+            return Ok(false);
+        }
+        let waiting = self
+            .look(live, channel, &self.names.suspects_queue(M::WORK))
+            .await?
+            .message_count();
+        if waiting == 0 || is_idle {
+            return Ok(waiting > 0);
+        }
+        let queue = self.names.queue(M::WORK);
+        let consumers = self.look(live, channel, &queue).await?.consumer_count();
+        Ok(fastrand::u32(..consumers.max(1)) < waiting)
+    }
+
+    /// Lets the ordinary work run out, and then works on suspects one by one. The consumer has ended by then.
+    pub(crate) async fn work_alone(&mut self, live: &Arc<Live>, channel: &Channel) -> Result<(), End> {
+        let begun = Instant::now();
+        let stop = self.stop.clone();
+        while !self.running.is_empty() {
+            select! {
+                biased;
+                () = stop.cancelled() => return Err(End::Stop),
+                () = live.gone() => return Err(End::Lost),
+                Some(ended) = self.running.join_next() => report(ended),
+            }
+        }
+        let alone_since = Instant::now();
+        while alone_since.elapsed() < TURN {
+            if stop.is_cancelled() {
+                return Err(End::Stop);
+            }
+            match self.take_suspect(live, channel).await? {
+                Some(suspect) => self.handle_alone(live, suspect).await,
+                None => break,
+            }
+        }
+        self.turns.over(begun);
+        Ok(())
+    }
+
+    async fn take_suspect(&self, live: &Live, channel: &Channel) -> Result<Option<Delivery>, End> {
+        let queue = self.names.suspects_queue(M::WORK);
+        let options = BasicGetOptions { no_ack: false };
+        let taking = channel.basic_get(queue.as_str().into(), options);
+        let taken = self.asked(live, taking).await?;
+        Ok(taken.map(|message| message.delivery))
+    }
+
+    async fn look(&self, live: &Live, channel: &Channel, queue: &str) -> Result<Queue, End> {
+        self.asked(live, queue_look(channel, queue)).await
+    }
+
+    /// A connection on which something is missing or late is replaced; the next one declares everything anew.
+    async fn asked<T>(&self, live: &Live, step: impl Future<Output = lapin::Result<T>>) -> Result<T, End> {
+        match live.until(Instant::now() + CONSUMER_TIMEOUT, step).await {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => {
+                live.suspect(format!("suspects cannot be looked after: {}", chain(&error)));
+                Err(End::Lost)
+            }
+            None => {
+                live.suspect("suspects could not be looked after in time");
+                Err(End::Lost)
+            }
+        }
+    }
+}
