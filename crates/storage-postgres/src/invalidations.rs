@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods as _, QueryDsl as _};
+use diesel::{ExpressionMethods as _, QueryDsl as _, dsl::max};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ProductId};
 use serde_json::{Value, json};
@@ -83,13 +83,27 @@ where
         .await
 }
 
-/// True while any invalidation waits, also one that another drain has not finished with.
+/// The newest invalidation that waits; none where none does.
 ///
 /// # Errors
 /// See [`StorageError`].
-pub async fn invalidations_pending(database: &Database) -> Result<bool, StorageError> {
+pub async fn invalidations_newest(database: &Database) -> Result<Option<i64>, StorageError> {
     let lease = database.lease().await?;
-    let question = diesel::select(diesel::dsl::exists(outbox::table.filter(IsInvalidation)));
+    let question = outbox::table.filter(IsInvalidation).select(max(outbox::id));
+    lease
+        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
+        .await
+}
+
+/// True while an invalidation waits that is no newer than `newest`, also one that another drain has not finished with.
+/// While there are always some, this still ends.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn invalidations_pending(database: &Database, newest: i64) -> Result<bool, StorageError> {
+    let lease = database.lease().await?;
+    let waiting = outbox::table.filter(IsInvalidation).filter(outbox::id.le(newest));
+    let question = diesel::select(diesel::dsl::exists(waiting));
     lease
         .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
         .await

@@ -34,7 +34,7 @@ pub use error::StorageError;
 pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
-pub use invalidations::{Invalidation, invalidations_drain, invalidations_pending};
+pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
 pub use outbox::{Cause, Drained, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_listener::OutboxListener;
 pub use product_create::{Created, product_create};

@@ -12,6 +12,7 @@ use actix_web::{dev::ServerHandle, web};
 use anyhow::Context as _;
 use broker::Broker;
 use domain::Currency;
+use futures_util::FutureExt as _;
 use runtime::{Settings, Shutdown, health::Health, metrics};
 use storage_postgres::Database;
 use storage_s3::PublicUrls;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use self::{listen::Listening, watch::Watch};
 use crate::{
     http::{Shared, edge::RequestTimeout, json::BodyLimit},
-    outbox::{Relay, RelayConfig},
+    outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     results::ResultsHandler,
 };
@@ -33,7 +34,9 @@ const RESULTS_PREFETCH: u16 = 16;
 pub struct Application {
     callers: Listening,
     operators: Listening,
+    wakeups: Wakeups,
     relay: Relay,
+    invalidator: Invalidator,
     results: ResultsHandler,
     broker: Broker,
     broker_stop: CancellationToken,
@@ -75,15 +78,17 @@ impl Application {
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
         };
-        let config = RelayConfig {
-            database: parts::database_config(settings),
-            batch_size: u16::try_from(settings.outbox.batch_size).unwrap_or(u16::MAX),
-            poll_interval: settings.outbox.poll_interval,
-        };
+        let outbox = &settings.outbox;
+        let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
+        let wakeups = Wakeups::new(parts::database_config(settings), outbox.poll_interval);
+        let relay = Relay::new(database.clone(), broker.clone(), batch_size, wakeups.subscribe());
+        let cache = catalogue.cache.clone();
         Ok(Self {
             callers: listen::listen(settings, shared)?,
             operators: listen::listen_to_operators(settings, health, metrics)?,
-            relay: Relay::new(database.clone(), broker.clone(), config),
+            relay,
+            invalidator: Invalidator::new(database.clone(), cache, wakeups.subscribe()),
+            wakeups,
             results: ResultsHandler::new(catalogue, shutdown.token()),
             broker,
             broker_stop,
@@ -112,7 +117,9 @@ impl Application {
         let Self {
             callers,
             operators,
+            wakeups,
             relay,
+            invalidator,
             results,
             broker,
             broker_stop,
@@ -125,19 +132,17 @@ impl Application {
         let stop = shutdown.token();
         let mut parts = JoinSet::new();
         parts.spawn(async { callers.server.await.context("the server for callers") });
-        parts.spawn({
-            let stop = stop.clone();
-            async move {
-                relay.run(stop).await;
-                Ok(())
-            }
-        });
-        parts.spawn({
-            let stop = stop.clone();
-            async move {
-                broker.consume(results, RESULTS_PREFETCH, stop).await;
-                Ok(())
-            }
+        for part in [
+            wakeups.run(stop.clone()).boxed(),
+            relay.run(stop.clone()).boxed(),
+            invalidator.run(stop.clone()).boxed(),
+        ] {
+            parts.spawn(part.map(Ok));
+        }
+        let consuming = stop.clone();
+        parts.spawn(async move {
+            broker.consume(results, RESULTS_PREFETCH, consuming).await;
+            Ok(())
         });
         let mut on_watch = JoinSet::new();
         on_watch.spawn(watch.run(stop.clone()));

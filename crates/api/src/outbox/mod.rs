@@ -1,5 +1,10 @@
-//! From the outbox to the broker.
+//! From the outbox to the broker and the cache.
 
+mod invalidator;
 mod relay;
+mod troubles;
+mod wakeups;
 
-pub use relay::{Relay, RelayConfig};
+pub use invalidator::Invalidator;
+pub use relay::Relay;
+pub use wakeups::{Wakeup, Wakeups};

@@ -2,67 +2,60 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use broker::{Broker, Outgoing, Publisher};
-use storage_postgres::{
-    Database, DatabaseConfig, Drained, OutboxListener, OutboxRow, StorageError, outbox_drain,
-};
+use storage_postgres::{Database, Drained, OutboxRow, StorageError, outbox_drain};
 use tokio_util::sync::CancellationToken;
 
-/// How the relay goes about it.
-#[derive(Clone, Debug)]
-pub struct RelayConfig {
-    /// Where notifications come from.
-    pub database: DatabaseConfig,
-    /// Messages that are published together.
-    pub batch_size: u16,
-    /// How long a message waits at the most whose notification was missed.
-    pub poll_interval: Duration,
-}
+use super::{troubles::Troubles, wakeups::Wakeup};
 
-/// Carries rows of the outbox to the broker until it is stopped.
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Carries messages of the outbox to the broker until it is stopped.
 pub struct Relay {
     database: Database,
     broker: Broker,
     publisher: Publisher,
-    config: RelayConfig,
+    /// Messages that are published together.
+    batch_size: u16,
+    wakeup: Wakeup,
 }
 
 impl Relay {
-    /// A relay that has not begun.
-    pub fn new(database: Database, broker: Broker, config: RelayConfig) -> Self {
+    /// A relay that has not begun, and publishes up to `batch_size` messages together.
+    pub fn new(database: Database, broker: Broker, batch_size: u16, wakeup: Wakeup) -> Self {
         let publisher = broker.publisher();
         Self {
             database,
             broker,
             publisher,
-            config,
+            batch_size,
+            wakeup,
         }
     }
 
     /// Runs until `stop`. A batch that is under way is finished.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut wakeups = Wakeups::new(self.config.database.clone(), self.config.poll_interval);
-        let mut troubles = Troubles::default();
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut troubles = Troubles::new("messages to the broker", LONGEST_PAUSE);
         while !stop.is_cancelled() {
             let pause = match self.drain().await {
                 Ok(drained) if drained.claimed > drained.published => {
-                    troubles.next("the broker did not confirm every message")
+                    Some(troubles.next("the broker did not confirm every message"))
                 }
                 Ok(drained) => {
                     troubles.end();
-                    if drained.claimed == usize::from(self.config.batch_size) {
+                    if drained.claimed == usize::from(self.batch_size) {
                         continue;
                     }
                     None
                 }
-                Err(error) => troubles.next(&error.to_string()),
+                Err(error) => Some(troubles.next(&error.to_string())),
             };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = async { match pause {
                     Some(pause) => tokio::time::sleep(pause).await,
-                    None => wakeups.next().await,
+                    None => self.wakeup.next().await,
                 } } => {}
             }
         }
@@ -73,7 +66,7 @@ impl Relay {
         if !self.broker.is_connected() {
             return Ok(Drained::default());
         }
-        outbox_drain(&self.database, self.config.batch_size, |rows| self.publish(rows)).await
+        outbox_drain(&self.database, self.batch_size, |rows| self.publish(rows)).await
     }
 
     async fn publish(&self, rows: Vec<OutboxRow>) -> Vec<bool> {
@@ -110,83 +103,6 @@ fn log_publish(message: &Outgoing, confirmed: Result<(), broker::PublishError>) 
         Err(error) => {
             tracing::warn!(%message_id, %image_id, request_id, type_name, %error, "message not published; it stays in the outbox");
             false
-        }
-    }
-}
-
-/// Waits for a notification of the database, or for the interval where there are none.
-struct Wakeups {
-    database: DatabaseConfig,
-    interval: Duration,
-    listener: Option<OutboxListener>,
-    /// True once it was told that there is no listener.
-    is_deaf: bool,
-}
-
-impl Wakeups {
-    fn new(database: DatabaseConfig, interval: Duration) -> Self {
-        Self {
-            database,
-            interval,
-            listener: None,
-            is_deaf: false,
-        }
-    }
-
-    async fn next(&mut self) {
-        if self.listener.is_none() {
-            // What came before the connection listened is found by the drain that follows at once.
-            match OutboxListener::connect(&self.database).await {
-                Ok(listener) => {
-                    self.listener = Some(listener);
-                    self.is_deaf = false;
-                    return;
-                }
-                Err(error) if !self.is_deaf => {
-                    tracing::warn!(%error, "notifications of the outbox cannot be had; polling until they can");
-                    self.is_deaf = true;
-                }
-                Err(_) => {}
-            }
-        }
-        let Some(listener) = &mut self.listener else {
-            return tokio::time::sleep(self.interval).await;
-        };
-        match tokio::time::timeout(self.interval, listener.wait()).await {
-            Ok(Ok(())) | Err(_) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "notifications of the outbox are lost; polling until they are back");
-                self.listener = None;
-                self.is_deaf = true;
-                tokio::time::sleep(self.interval).await;
-            }
-        }
-    }
-}
-
-/// A row of failures: they are told of when they begin and end, with growing pauses between them.
-#[derive(Default)]
-struct Troubles {
-    backoff: Option<backon::ExponentialBackoff>,
-}
-
-impl Troubles {
-    fn next(&mut self, reason: &str) -> Option<Duration> {
-        let backoff = self.backoff.get_or_insert_with(|| {
-            tracing::warn!(reason, "the outbox is held up");
-            ExponentialBuilder::new()
-                .with_min_delay(Duration::from_millis(100))
-                .with_max_delay(Duration::from_secs(5))
-                .with_jitter()
-                .without_max_times()
-                .build()
-        });
-        Some(backoff.next().unwrap_or(Duration::from_secs(5)))
-    }
-
-    fn end(&mut self) {
-        if self.backoff.take().is_some() {
-            tracing::info!("the outbox is moving again");
         }
     }
 }

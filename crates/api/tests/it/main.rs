@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod documentation;
 mod health;
+mod invalidation;
 mod list;
 mod outbox;
 mod problems;

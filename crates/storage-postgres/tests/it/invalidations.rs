@@ -1,6 +1,6 @@
 use storage_postgres::{
-    Deleted, Drained, Invalidation, image_result_apply, invalidations_drain, invalidations_pending,
-    outbox_drain, product_delete, product_update,
+    Deleted, Drained, Invalidation, image_result_apply, invalidations_drain, invalidations_newest,
+    invalidations_pending, outbox_drain, product_delete, product_update,
 };
 
 use crate::support::{Room, cause, draft, processed, product_of};
@@ -74,14 +74,17 @@ async fn an_invalidation_stays_until_it_is_carried_out() {
     let drained = |claimed, published| Drained { claimed, published };
     assert_eq!(drain(vec![]).await, drained(2, 0));
     assert_eq!(drain(vec![false, true]).await, drained(2, 1));
-    assert!(invalidations_pending(&room.database).await.unwrap());
+    let newest = invalidations_newest(&room.database).await.unwrap().unwrap();
+    assert!(invalidations_pending(&room.database, newest).await.unwrap());
+    assert!(!invalidations_pending(&room.database, newest - 1).await.unwrap());
     let floors: Vec<i64> = drain_invalidations(&room)
         .await
         .iter()
         .map(|row| row.floor)
         .collect();
     assert_eq!(floors, [2]);
-    assert!(!invalidations_pending(&room.database).await.unwrap());
+    assert!(!invalidations_pending(&room.database, newest).await.unwrap());
+    assert_eq!(invalidations_newest(&room.database).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -93,14 +96,15 @@ async fn an_invalidation_that_another_drain_holds_still_counts_as_pending() {
     })
     .await
     .unwrap();
+    let newest = invalidations_newest(&room.database).await.unwrap().unwrap();
     let other = &room;
     let held = invalidations_drain(&room.database, 10, |rows| async move {
-        assert!(invalidations_pending(&other.database).await.unwrap());
+        assert!(invalidations_pending(&other.database, newest).await.unwrap());
         assert_eq!(drain_invalidations(other).await, []);
         vec![true; rows.len()]
     });
     assert_eq!(held.await.unwrap().published, 1);
-    assert!(!invalidations_pending(&room.database).await.unwrap());
+    assert!(!invalidations_pending(&room.database, newest).await.unwrap());
 }
 
 #[tokio::test]

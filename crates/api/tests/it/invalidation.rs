@@ -1,0 +1,81 @@
+//! From the transaction to the cache.
+
+use std::time::Duration;
+
+use domain::{AccountId, ProductDraft};
+use storage_postgres::{Database, product_update};
+
+use crate::app::TestApp;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Changes the name as a process does that ends before it can tell the cache.
+async fn rename_and_die(app: &TestApp, id: &str, name: &str) {
+    let database = Database::new(&app.database.config()).unwrap();
+    let id = id.parse().unwrap();
+    product_update(&database, AccountId::DEFAULT, id, None, |product| {
+        Ok::<_, ()>(ProductDraft {
+            name: name.to_owned(),
+            ..product.draft.clone()
+        })
+    })
+    .await
+    .unwrap();
+}
+
+async fn name(app: &TestApp, id: &str) -> String {
+    app.product(id).await.body["name"].as_str().unwrap().to_owned()
+}
+
+async fn nothing_waits(app: &TestApp) {
+    testkit::eventually(SOON, async || {
+        (app.database.count("outbox").await == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_process_died_before_it_told_the_cache_is_told_by_another() {
+    let app = TestApp::start().await;
+    let created = app.create("Mug", 0).await;
+    let id = created.id();
+    assert_eq!(name(&app, id).await, "Mug");
+    rename_and_die(&app, id, "Cup").await;
+    testkit::eventually(SOON, async || (name(&app, id).await == "Cup").then_some(())).await;
+    nothing_waits(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_cache_nothing_stays_in_the_outbox() {
+    let app = TestApp::start_with(&[("PMS__CACHE__ENABLED", "false")]).await;
+    let created = app.create("Mug", 0).await;
+    rename_and_die(&app, created.id(), "Cup").await;
+    nothing_waits(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_while_the_cache_was_away_is_never_read_from_it_when_it_is_back() {
+    let redis = testkit::TestRedis::create();
+    let proxy = testkit::Proxy::start(format!("{}:{}", redis.host, redis.port)).await;
+    let app = TestApp::start_with(&[("PMS__REDIS__PORT", &proxy.address().port().to_string())]).await;
+    let created = app.create("Mug", 0).await;
+    let id = created.id();
+    // Read until it is answered from the cache, whose entry outlives the outage.
+    for _ in 0..5 {
+        assert_eq!(name(&app, id).await, "Mug");
+    }
+    for round in 0..3 {
+        proxy.set(testkit::Mode::Cut);
+        let renamed = format!("Cup {round}");
+        let changed = app.patch(id, &[], serde_json::json!({"name": renamed})).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        assert_eq!(name(&app, id).await, renamed);
+        proxy.set(testkit::Mode::Pass);
+        testkit::eventually(SOON, async || {
+            assert_eq!(name(&app, id).await, renamed);
+            (app.database.count("outbox").await == 0).then_some(())
+        })
+        .await;
+        assert_eq!(name(&app, id).await, renamed);
+    }
+}
