@@ -24,6 +24,10 @@ dev: ## Run the api, a worker and their services here, with both logs; Ctrl-C en
 test: services ## Run every test, on real services
 	@$(WITH_SERVICES) cargo build --workspace && cargo test --workspace
 
+.PHONY: drills
+drills: ## Kill and freeze services of its own one after the other, and print what callers saw; takes six minutes
+	@deploy/local/drills
+
 .PHONY: check
 check: services ## Run every check that needs no reader: format, lints, docs, licences, edges, drift
 	@$(WITH_SERVICES) .ci/check

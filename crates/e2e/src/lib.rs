@@ -6,6 +6,8 @@
     reason = "a test that cannot be set up must fail, and say where"
 )]
 
+pub mod drills;
+
 use std::time::Duration;
 
 use reqwest::Method;

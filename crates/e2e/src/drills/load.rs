@@ -1,0 +1,110 @@
+//! Requests at an even pace, whatever becomes of those before.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{RequestBuilder, header::RETRY_AFTER};
+use serde_json::Value;
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
+
+/// What became of one request.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// When it was due, since the load began.
+    pub(super) at: Duration,
+    /// From then until the whole answer was there, or none was to be had.
+    pub(super) took: Duration,
+    /// None where nothing was answered.
+    pub(super) status: Option<u16>,
+    /// Whether `Retry-After` was among the headers.
+    pub(super) retry_after: bool,
+    /// What the answer says in the field that was asked for.
+    pub(super) word: Option<String>,
+}
+
+/// Requests under way. They end with this value.
+pub(super) struct Load {
+    began: Instant,
+    stop: oneshot::Sender<()>,
+    sender: JoinHandle<Vec<Sample>>,
+}
+
+impl Load {
+    /// Sends so many requests a second; `request` makes each by its number. Of each answer the text at the JSON
+    /// pointer `field` is kept.
+    pub(super) fn begin(
+        per_second: u32,
+        field: &'static str,
+        request: impl Fn(usize) -> RequestBuilder + Send + 'static,
+    ) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let began = Instant::now();
+        let sender = tokio::spawn(async move {
+            let mut pace = interval(Duration::from_secs(1) / per_second);
+            // One that could not be sent in time is sent late, and its waiting counts.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            let mut under_way = JoinSet::new();
+            let mut samples = Vec::new();
+            for number in 0.. {
+                tokio::select! {
+                    due = pace.tick() => {
+                        under_way.spawn(send(request(number), began, due.into_std(), field));
+                    }
+                    _ = &mut stopped => break,
+                }
+                while let Some(ended) = under_way.try_join_next() {
+                    samples.extend(ended);
+                }
+            }
+            while let Some(ended) = under_way.join_next().await {
+                samples.extend(ended);
+            }
+            samples.sort_by_key(|sample| sample.at);
+            samples
+        });
+        Self { began, stop, sender }
+    }
+
+    /// How long it has run.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Sends no more, and waits for every answer.
+    pub(super) async fn end(self) -> Vec<Sample> {
+        // Where nobody hears it, the sender has panicked, and says so now.
+        let _ = self.stop.send(());
+        self.sender.await.unwrap()
+    }
+}
+
+async fn send(request: RequestBuilder, began: Instant, due: Instant, field: &'static str) -> Sample {
+    let mut sample = Sample {
+        at: due.saturating_duration_since(began),
+        took: Duration::ZERO,
+        status: None,
+        retry_after: false,
+        word: None,
+    };
+    if let Ok(response) = request.send().await {
+        let status = response.status().as_u16();
+        sample.retry_after = response.headers().contains_key(RETRY_AFTER);
+        if let Ok(body) = response.json::<Value>().await {
+            sample.status = Some(status);
+            let word = body.pointer(field).and_then(Value::as_str);
+            sample.word = word.map(str::to_owned);
+        }
+    }
+    sample.took = due.elapsed();
+    sample
+}
+
+/// Those that were due within a span of time.
+pub(super) fn between(samples: &[Sample], from: Duration, until: Duration) -> impl Iterator<Item = &Sample> {
+    samples
+        .iter()
+        .filter(move |sample| (from..until).contains(&sample.at))
+}
