@@ -78,6 +78,17 @@ pub enum BrokerError {
         /// What the broker says.
         source: lapin::Error,
     },
+    /// A dead letter that nobody knows the origin of, so that there is no queue to publish it to.
+    #[error("the dead letter does not say which queue it comes from")]
+    NoOrigin,
+    /// A dead letter could not be published again.
+    #[error("RabbitMQ at {address} does not take the message")]
+    Republish {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: PublishError,
+    },
     /// The prefix makes a name longer than AMQP allows.
     #[error(transparent)]
     Name(#[from] TooLong),
@@ -103,7 +114,9 @@ impl BrokerError {
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::NotConnected { .. }
-            | Self::Queue { .. } => (
+            | Self::Queue { .. }
+            | Self::Republish { .. }
+            | Self::NoOrigin => (
                 &["rabbitmq.host", "rabbitmq.port"],
                 "see that RabbitMQ runs and can be reached from here",
             ),

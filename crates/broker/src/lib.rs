@@ -12,6 +12,8 @@
 mod config;
 mod connection;
 mod consumer;
+mod dead_letter;
+mod dead_letters;
 mod delivered;
 mod error;
 mod handler;
@@ -36,6 +38,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use config::BrokerConfig;
+pub use dead_letter::DeadLetter;
+pub use dead_letters::DeadLetters;
 pub use error::{BrokerError, PublishError};
 pub use handler::{Delivery, Handler, Outcome};
 pub use headers::{

@@ -16,7 +16,7 @@ use crate::{
 
 /// How often the broker itself delivers a message before it buries it, in case we never get to judge it. Must be
 /// positive: RabbitMQ 3.10 takes -1 for "at once".
-const WORK_DELIVERY_LIMIT: i32 = 20;
+pub(crate) const WORK_DELIVERY_LIMIT: i32 = 20;
 /// Looking at dead letters and putting them back counts as a delivery; a queue without a way out must not drop them.
 const DEAD_DELIVERY_LIMIT: i32 = 1_000_000;
 

@@ -62,6 +62,14 @@ impl Names {
         format!("{}.suspects", self.queue(work))
     }
 
+    /// The work of a queue that [`Names::queue`], [`Names::suspects_queue`] or [`Names::retry_queue`] names.
+    pub fn work_of(&self, queue: &str) -> Option<Work> {
+        Work::ALL.into_iter().find(|work| {
+            let rest = queue.strip_prefix(&self.queue(*work));
+            rest.is_some_and(|rest| rest.is_empty() || rest == ".suspects" || rest.starts_with(".retry."))
+        })
+    }
+
     /// The queue that holds work back for `delay` before it is tried again.
     pub fn retry_queue(&self, work: Work, delay: Duration) -> String {
         format!("{}.retry.{}", self.queue(work), delay_word(delay))
@@ -82,6 +90,20 @@ fn delay_word(delay: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_queue_of_a_work_leads_back_to_it() {
+        let names = Names::new("pms");
+        for work in Work::ALL {
+            let retry = names.retry_queue(work, Duration::from_secs(60));
+            for queue in [names.queue(work), names.suspects_queue(work), retry] {
+                assert_eq!(names.work_of(&queue), Some(work), "{queue}");
+            }
+        }
+        for stranger in ["pms.dead", "pms.image.jobsuspects", "other.image.jobs", ""] {
+            assert_eq!(names.work_of(stranger), None, "{stranger}");
+        }
+    }
 
     #[test]
     fn the_names_are_those_that_operators_know() {

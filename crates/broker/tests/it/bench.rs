@@ -138,6 +138,17 @@ impl Bench {
         .await
     }
 
+    /// Takes a message, as a process does that is killed in the middle of its work.
+    pub(crate) async fn take_and_die(&self, queue: &str) {
+        let channel = self.connection.create_channel().await.unwrap();
+        eventually("a message", async || {
+            let options = BasicGetOptions { no_ack: false };
+            channel.basic_get(queue.into(), options).await.unwrap()
+        })
+        .await;
+        channel.close(200, "OK".into()).await.unwrap();
+    }
+
     /// Puts anything into the queue of jobs.
     pub(crate) async fn put(&self, properties: BasicProperties, body: &[u8]) {
         let (exchange, key) = (self.names.exchange(Work::Jobs), self.names.queue(Work::Jobs));

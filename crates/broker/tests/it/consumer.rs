@@ -164,7 +164,7 @@ async fn a_consumer_whose_queue_was_deleted_declares_it_and_goes_on() {
 pub(crate) struct Gate(pub(crate) Arc<Semaphore>);
 
 impl Gate {
-    fn shut() -> Self {
+    pub(crate) fn shut() -> Self {
         Self(Arc::new(Semaphore::new(0)))
     }
 

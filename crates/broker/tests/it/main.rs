@@ -13,4 +13,5 @@ mod proxy;
 mod publisher;
 mod retry;
 mod supervisor;
+mod suspects;
 mod topology;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use broker::{DEAD_REASON_HEADER, Delivery, GiveUp, ORIGIN_HEADER, Outcome, PublishError};
-use lapin::{message::Delivery as Delivered, options::BasicGetOptions};
+use lapin::message::Delivery as Delivered;
 use messages::{Job, Message, Work};
 
 use crate::bench::{
@@ -123,7 +123,7 @@ async fn a_message_that_nobody_ever_settles_is_given_up_before_any_work() {
         let (sent, job) = job("https://pictures.example/1.jpg");
         broker.publisher().publish(&sent, &job).await.unwrap();
         for _ in 0..3 {
-            die_holding_a_job(bench).await;
+            bench.take_and_die(&bench.names.queue(Work::Jobs)).await;
         }
         let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Done);
         let (consumer, stop) = consuming(&broker, handler, 1);
@@ -189,18 +189,6 @@ async fn a_rejected_message_is_buried_at_once() {
         assert_eq!(bench.jobs_left().await, 0);
     })
     .await;
-}
-
-/// As a process does that is killed in the middle of its work.
-async fn die_holding_a_job(bench: &Bench) {
-    let channel = bench.connection.create_channel().await.unwrap();
-    let queue = bench.names.queue(Work::Jobs);
-    eventually("the job", async || {
-        let options = BasicGetOptions { no_ack: false };
-        channel.basic_get(queue.as_str().into(), options).await.unwrap()
-    })
-    .await;
-    channel.close(200, "OK".into()).await.unwrap();
 }
 
 fn header(message: &Delivered, name: &str) -> String {
