@@ -1,13 +1,18 @@
 //! What the binary can be told to do.
 
+use std::io::{self, Write as _};
+
 use clap::{Parser, Subcommand};
 use runtime::{
     ConfigArgs, Settings, StartError, logging,
     settings::{LoadOptions, Program},
 };
 
+mod dead_letters;
 mod migrate;
 mod serve;
+
+use dead_letters::DeadLettersCommand;
 
 /// The REST API of the product catalogue.
 #[derive(Debug, Parser)]
@@ -29,6 +34,11 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Look through the messages that could not be done, and have them done after all, or drop them.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -47,6 +57,7 @@ impl Cli {
             .map_err(StartError::from)?;
         match self.command {
             Some(Command::Migrate { check }) => migrate::run(&settings, check).await,
+            Some(Command::DeadLetters { command }) => dead_letters::run(&settings, command).await,
             _ => {
                 logging::init(&settings.logging)?;
                 serve::run(settings).await.map(|()| true)
@@ -55,11 +66,8 @@ impl Cli {
     }
 }
 
-/// Prints for the person at the terminal; logs are for everything else.
-#[expect(
-    clippy::print_stdout,
-    reason = "the answer of a command goes to standard output"
-)]
+/// Prints for the person at the terminal; logs are for everything else. If nobody reads on, as behind `head`, that is
+/// no failure.
 fn say(text: &str) {
-    println!("{text}");
+    let _nobody_reads_on = writeln!(io::stdout(), "{text}");
 }

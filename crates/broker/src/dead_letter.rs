@@ -8,7 +8,7 @@ use lapin::{
 };
 use messages::{
     Names, Work,
-    envelope::{ATTEMPT_HEADER, REQUEST_ID_HEADER},
+    envelope::{ATTEMPT_HEADER, REQUEST_ID_HEADER, TRACEPARENT_HEADER},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub struct DeadLetter {
     pub died_at: Option<DateTime<Utc>>,
     /// The request that caused it.
     pub request_id: Option<String>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
     /// The body.
     pub body: Vec<u8>,
     /// Every header, readable.
@@ -82,6 +84,7 @@ impl DeadLetter {
             origin_queue,
             died_at,
             request_id: said(REQUEST_ID_HEADER),
+            traceparent: said(TRACEPARENT_HEADER),
             body: delivery.data,
             headers: headers
                 .inner()

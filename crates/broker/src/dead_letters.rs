@@ -82,6 +82,11 @@ impl DeadLetters {
         })
     }
 
+    /// How many letters were there at the opening.
+    pub fn count(&self) -> u32 {
+        self.left.saturating_add(self.taken)
+    }
+
     /// The next letter; none after as many as there were at the opening, or when somebody else has taken the rest.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub(super) fn cache_config(settings: &Settings) -> CacheConfig {
 }
 
 /// Where RabbitMQ is.
-pub(super) fn broker_config(settings: &Settings) -> BrokerConfig {
+pub fn broker_config(settings: &Settings) -> BrokerConfig {
     let rabbitmq = &settings.rabbitmq;
     BrokerConfig {
         host: rabbitmq.host.clone(),
@@ -91,7 +91,7 @@ pub(super) fn redis_unreachable(settings: &Settings, error: &storage_redis::Erro
 }
 
 /// The message for a RabbitMQ that does not answer.
-pub(super) fn rabbitmq_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
+pub fn rabbitmq_unreachable(settings: &Settings, error: &BrokerError) -> Unreachable {
     let (names, cure) = error.blame();
     settings.unreachable(
         "RabbitMQ",
