@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::ticket::Ticket;
+
 /// One byte of kind, eight of version (signed, big-endian). The scripts rely on both.
 pub(crate) const HEADER_LEN: usize = 9;
 
@@ -13,7 +15,7 @@ const NOT_FOUND: u8 = b'n';
 const FLOOR: u8 = b'f';
 
 /// What the cache knows about a product.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// It is there.
     Product {
@@ -24,8 +26,8 @@ pub enum Lookup {
     },
     /// There was no such product a moment ago.
     NotFound,
-    /// Nothing; ask PostgreSQL.
-    Miss,
+    /// Nothing; ask PostgreSQL, and fill in what it says.
+    Miss(Ticket),
 }
 
 pub(crate) fn product(version: i64, body: &[u8]) -> Vec<u8> {
@@ -49,17 +51,16 @@ fn frame(kind: u8, version: i64, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn read(bytes: &Bytes) -> Lookup {
-    let Some((&kind, rest)) = bytes.split_first() else {
-        return Lookup::Miss;
-    };
+/// None for a floor, or what is no entry.
+pub(crate) fn read(bytes: &Bytes) -> Option<Lookup> {
+    let (&kind, rest) = bytes.split_first()?;
     match (kind, rest.first_chunk()) {
-        (PRODUCT, Some(version)) => Lookup::Product {
+        (PRODUCT, Some(version)) => Some(Lookup::Product {
             version: i64::from_be_bytes(*version),
             body: bytes.slice(HEADER_LEN..),
-        },
-        (NOT_FOUND, Some(_)) => Lookup::NotFound,
-        _ => Lookup::Miss,
+        }),
+        (NOT_FOUND, Some(_)) => Some(Lookup::NotFound),
+        _ => None,
     }
 }
 
@@ -72,12 +73,12 @@ mod tests {
         let bytes = Bytes::from(product(7, b"{\"id\":1}"));
         assert_eq!(
             read(&bytes),
-            Lookup::Product {
+            Some(Lookup::Product {
                 version: 7,
                 body: Bytes::from_static(b"{\"id\":1}"),
-            }
+            })
         );
-        assert_eq!(read(&Bytes::from(not_found())), Lookup::NotFound);
+        assert_eq!(read(&Bytes::from(not_found())), Some(Lookup::NotFound));
     }
 
     #[test]
@@ -89,7 +90,7 @@ mod tests {
             Bytes::from_static(b"x12345678{}"),
             Bytes::from(floor(3)),
         ] {
-            assert_eq!(read(&bytes), Lookup::Miss, "{bytes:?}");
+            assert_eq!(read(&bytes), None, "{bytes:?}");
         }
     }
 }

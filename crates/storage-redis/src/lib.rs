@@ -5,15 +5,18 @@
 
 #![forbid(unsafe_code)]
 
-mod breaker;
 mod cache;
 mod config;
 mod error;
 mod frame;
 mod link;
 mod scripts;
+mod ticket;
+mod trust;
 
 pub use cache::Cache;
 pub use config::CacheConfig;
 pub use error::Error;
 pub use frame::Lookup;
+pub use ticket::Ticket;
+pub use trust::CatchUp;

@@ -7,10 +7,10 @@ use std::{
 
 use deadpool_redis::{Manager, Pool, Runtime};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 
 use crate::{config::CacheConfig, error::Error};
 
@@ -66,8 +66,23 @@ impl Link {
 
     /// Sends a command over the shared connection.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
-        let mut shared = self.shared.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut shared = self.shared();
         let answer = timeout(self.response_timeout, command.query_async(&mut shared.manager)).await;
+        self.judge(&shared, answer)
+    }
+
+    /// Sends commands together over the shared connection.
+    pub(crate) async fn pipeline<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Error> {
+        let mut shared = self.shared();
+        let answer = timeout(self.response_timeout, commands.query_async(&mut shared.manager)).await;
+        self.judge(&shared, answer)
+    }
+
+    fn shared(&self) -> Shared {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn judge<T>(&self, shared: &Shared, answer: Result<RedisResult<T>, Elapsed>) -> Result<T, Error> {
         match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
@@ -85,14 +100,29 @@ impl Link {
 
     /// Runs a script on a connection of its own.
     pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Error> {
+        self.alone(async |connection| script.invoke_async(connection).await)
+            .await
+    }
+
+    /// Sends commands together on a connection of their own.
+    pub(crate) async fn pipeline_alone(&self, commands: &Pipeline) -> Result<(), Error> {
+        self.alone(async |connection| commands.query_async(connection).await)
+            .await
+    }
+
+    async fn alone<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut deadpool_redis::Connection) -> RedisResult<T>,
+    ) -> Result<T, Error> {
         let bound = self.response_timeout * 2;
-        let answer = timeout(bound, async {
+        // Boxed, since it is large, and carried through several layers.
+        let answer = Box::pin(timeout(bound, async {
             let mut connection = self
                 .pool
                 .get()
                 .await
                 .map_err(|error| Error::unavailable(&error))?;
-            match script.invoke_async(&mut connection).await {
+            match work(&mut connection).await {
                 Ok(value) => Ok(value),
                 Err(error) => {
                     // Whatever state it is in, nobody else shall meet it.
@@ -100,7 +130,7 @@ impl Link {
                     Err(Error::unavailable(&error))
                 }
             }
-        });
+        }));
         answer.await.unwrap_or_else(|_| Err(too_slow(bound)))
     }
 

@@ -2,8 +2,18 @@
 
 use redis::Script;
 
-/// Writes an entry unless a newer one, or a higher floor, is there. `KEYS[1]`; version, entry, milliseconds to live.
+/// Writes an entry unless a newer one, or a higher floor, is there. A fill that waited long is refused as well, since
+/// the floor against it may be gone by now: Redis tells by its own clock when it carries it out, however long the fill
+/// lay about on its way. `KEYS[1]`, and `KEYS[2]` with the epoch; version, entry, milliseconds to live, the ticket's
+/// epoch and seconds, and how many seconds it is good for.
 const PUT: &str = r"
+if redis.call('GET', KEYS[2]) ~= ARGV[4] then
+  return 0
+end
+local age = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[5])
+if age < 0 or age > tonumber(ARGV[6]) then
+  return 0
+end
 local held = redis.call('GETRANGE', KEYS[1], 0, 8)
 if #held == 9 and struct.unpack('>i8', held, 2) > tonumber(ARGV[1]) then
   return 0

@@ -21,18 +21,16 @@ pub async fn read_product(
             .ok_or(ProductError::NotFound)?;
         return Ok(catalogue.render(&product));
     };
-    match cache.product_get(account, id).await {
+    let ticket = match cache.product_get(account, id).await {
         Lookup::Product { version, body } => return Ok(Rendered { version, body }),
         Lookup::NotFound => return Err(ProductError::NotFound),
-        Lookup::Miss => {}
-    }
+        Lookup::Miss(ticket) => ticket,
+    };
     let Some(product) = product_get(&catalogue.database, account, id).await? else {
-        cache.product_put_not_found(account, id).await;
+        cache.product_put_not_found(ticket).await;
         return Err(ProductError::NotFound);
     };
     let rendered = catalogue.render(&product);
-    cache
-        .product_put(account, id, rendered.version, &rendered.body)
-        .await;
+    cache.product_put(ticket, rendered.version, &rendered.body).await;
     Ok(rendered)
 }

@@ -4,3 +4,4 @@
 
 mod cache;
 mod faults;
+mod support;

@@ -1,0 +1,74 @@
+//! Whether what Redis holds may be believed.
+//!
+//! Invalidations that Redis did not take wait in the outbox. Until they are carried out, Redis may hold products as
+//! they were before, so that nothing is read from it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// That the cache is out of use until what it missed is carried out.
+#[derive(Debug)]
+pub struct CatchUp(u64);
+
+#[derive(Debug)]
+pub(crate) struct Trust {
+    /// How often there was reason for doubt, the start included: something may have been missed before it.
+    doubts: AtomicU64,
+    /// The last of them that is cleared up, with all before it.
+    cleared: AtomicU64,
+}
+
+impl Trust {
+    pub(crate) fn new() -> Self {
+        Self {
+            doubts: AtomicU64::new(1),
+            cleared: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn catching_up(&self) -> Option<CatchUp> {
+        let doubts = self.doubts.load(Ordering::Acquire);
+        (self.cleared.load(Ordering::Acquire) < doubts).then_some(CatchUp(doubts))
+    }
+
+    /// Something may have been missed.
+    pub(crate) fn doubt(&self) {
+        let before = self.doubts.fetch_add(1, Ordering::AcqRel);
+        if self.cleared.load(Ordering::Acquire) == before {
+            tracing::warn!("Redis may hold what is out of date; products are read from PostgreSQL");
+        }
+    }
+
+    /// All that was missed up to the moment of the token is carried out.
+    pub(crate) fn clear(&self, CatchUp(doubts): CatchUp) {
+        let before = self.cleared.fetch_max(doubts, Ordering::AcqRel);
+        if before < doubts && self.doubts.load(Ordering::Acquire) == doubts {
+            tracing::info!("Redis has caught up; the cache is in use");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_process_begins_by_catching_up() {
+        let trust = Trust::new();
+        let token = trust.catching_up().unwrap();
+        trust.clear(token);
+        assert!(trust.catching_up().is_none());
+    }
+
+    #[test]
+    fn a_doubt_that_came_after_the_token_is_not_cleared_by_it() {
+        let trust = Trust::new();
+        let token = trust.catching_up().unwrap();
+        trust.doubt();
+        trust.clear(token);
+        let (early, late) = (trust.catching_up().unwrap(), trust.catching_up().unwrap());
+        trust.clear(late);
+        trust.doubt();
+        trust.clear(early);
+        assert!(trust.catching_up().is_some());
+    }
+}
