@@ -5,7 +5,7 @@ use diesel::{
     expression::ValidGrouping,
     pg::Pg,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Bool, Float, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Bool, Float, Nullable, Text, Timestamptz},
 };
 
 use crate::schema::{
@@ -22,6 +22,9 @@ extern "SQL" {
 
     /// Folds case by the collation of its argument.
     fn lower(text: Text) -> Text;
+
+    /// Takes a lock that stands for an idea, until the transaction ends; false where another has it.
+    fn pg_try_advisory_xact_lock(key: BigInt) -> Bool;
 
     /// Sets a parameter of the server, for the transaction where `is_local`.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;

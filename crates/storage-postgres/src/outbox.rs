@@ -265,9 +265,12 @@ fn row_read(row: Row) -> Result<OutboxRow, StorageError> {
     })
 }
 
+/// The word of jobs in the column `work`.
+pub(crate) const JOBS: &str = "jobs";
+
 const fn work_word(work: Work) -> &'static str {
     match work {
-        Work::Jobs => "jobs",
+        Work::Jobs => JOBS,
         Work::Results => "results",
     }
 }

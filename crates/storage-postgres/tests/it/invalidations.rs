@@ -103,7 +103,7 @@ async fn an_invalidation_that_another_drain_holds_still_counts_as_pending() {
         assert_eq!(drain_invalidations(other).await, []);
         vec![true; rows.len()]
     });
-    assert_eq!(held.await.unwrap().published, 1);
+    assert_eq!(Box::pin(held).await.unwrap().published, 1);
     assert!(!invalidations_pending(&room.database, newest).await.unwrap());
 }
 

@@ -15,4 +15,5 @@ mod listing_filters;
 mod migrations;
 mod outbox;
 mod products;
+mod reconciler;
 mod support;

@@ -1,0 +1,145 @@
+//! Objects in the bucket that no image needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::{ExpressionMethods as _, QueryDsl as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use domain::{AccountId, ImageId, ImageStatus};
+use messages::{ImagePurgeV1, Job};
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    error::StorageError,
+    images::word,
+    lease::End,
+    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    schema::images,
+};
+
+/// Objects that lie in the bucket: those of one generation of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoredGeneration {
+    /// Whose they are.
+    pub image_id: ImageId,
+    /// The generation that wrote them.
+    pub generation: i32,
+    /// True of an uploaded file, which every later generation is made from; false of renditions.
+    pub is_original: bool,
+}
+
+/// Objects that are purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Orphan {
+    /// Whose they were.
+    pub image_id: ImageId,
+    /// The generation, or all of them and the original.
+    pub generation: Option<i32>,
+    /// Why nobody needs them.
+    pub reason: OrphanReason,
+}
+
+/// Why nobody needs an object. Each of these stays true for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrphanReason {
+    /// The image is gone.
+    Gone,
+    /// A later generation of it was asked for.
+    Superseded,
+    /// This generation of it has failed.
+    Failed,
+}
+
+/// Asks for those objects to be deleted that no image needs, with one job for each image or generation: never for what
+/// an unfinished or ready image has at its current generation, and never for the original of an image that is there.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn orphans_purge(
+    database: &Database,
+    stored: &[StoredGeneration],
+) -> Result<Vec<Orphan>, StorageError> {
+    if stored.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    lease
+        .transact(async {
+            let known = images_find(connection, stored).await?;
+            let orphans: BTreeSet<(Orphan, Option<AccountId>)> = stored
+                .iter()
+                .filter_map(|stored| judge(*stored, &known))
+                .collect();
+            let purges = orphans
+                .iter()
+                .map(|(orphan, account)| {
+                    let job = Job::Purge(ImagePurgeV1 {
+                        image_id: orphan.image_id,
+                        generation: orphan.generation,
+                    });
+                    OutboxEntry::new(*account, &job, &Cause::default())
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            outbox_insert_in_txn(connection, &purges).await?;
+            let orphans = orphans.into_iter().map(|(orphan, _)| orphan).collect();
+            Ok(End::Commit(orphans))
+        })
+        .await
+}
+
+struct Known {
+    account_id: AccountId,
+    generation: i32,
+    status: ImageStatus,
+}
+
+/// The images of these objects, as far as there are any. Objects appear only after the image is committed, so one that
+/// is missing here has been deleted.
+async fn images_find(
+    connection: &AsyncPgConnection,
+    stored: &[StoredGeneration],
+) -> Result<BTreeMap<ImageId, Known>, StorageError> {
+    let ids: BTreeSet<Uuid> = stored.iter().map(|stored| stored.image_id.uuid()).collect();
+    let rows: Vec<(Uuid, Uuid, i32, String)> = images::table
+        .filter(images::id.eq_any(ids))
+        .select((images::id, images::account_id, images::generation, images::status))
+        .load(&mut &*connection)
+        .await?;
+    rows.into_iter()
+        .map(|(id, account_id, generation, status)| {
+            let known = Known {
+                account_id: account_id.into(),
+                generation,
+                status: word("images.status", &status)?,
+            };
+            Ok((id.into(), known))
+        })
+        .collect()
+}
+
+fn judge(stored: StoredGeneration, known: &BTreeMap<ImageId, Known>) -> Option<(Orphan, Option<AccountId>)> {
+    let StoredGeneration {
+        image_id,
+        generation,
+        is_original,
+    } = stored;
+    let orphan = |generation, reason| Orphan {
+        image_id,
+        generation,
+        reason,
+    };
+    let Some(image) = known.get(&image_id) else {
+        return Some((orphan(None, OrphanReason::Gone), None));
+    };
+    let reason = if is_original {
+        return None;
+    } else if generation < image.generation {
+        OrphanReason::Superseded
+    } else if generation == image.generation && image.status == ImageStatus::Failed {
+        OrphanReason::Failed
+    } else {
+        return None;
+    };
+    Some((orphan(Some(generation), reason), Some(image.account_id)))
+}
