@@ -4,6 +4,7 @@
 
 mod app;
 mod create;
+mod dead_letters;
 mod delete;
 mod documentation;
 mod health;

@@ -89,7 +89,7 @@ impl Worker {
     }
 }
 
-fn broker_config(app: &TestApp) -> BrokerConfig {
+pub(crate) fn broker_config(app: &TestApp) -> BrokerConfig {
     BrokerConfig {
         host: app.broker.host.clone(),
         port: app.broker.port,
@@ -104,7 +104,7 @@ fn broker_config(app: &TestApp) -> BrokerConfig {
     }
 }
 
-async fn until(app: &TestApp, id: &str, is: impl Fn(&Value) -> bool) -> Answer {
+pub(crate) async fn until(app: &TestApp, id: &str, is: impl Fn(&Value) -> bool) -> Answer {
     eventually(PATIENCE, async || {
         let answer = app.product(id).await;
         is(&answer.body).then_some(answer)

@@ -82,6 +82,7 @@ async fn no_more_handlers_run_than_the_prefetch_says() {
         }
         // The rest waits in the queue, where another consumer could take it.
         assert_eq!(bench.jobs_left().await, 5);
+        assert_eq!(broker.queue_depth(Work::Jobs).await.unwrap(), 5);
         gate.0.add_permits(8);
         for _ in 0..5 {
             calls.handled().await;

@@ -8,6 +8,7 @@
 
 mod bench;
 mod consumer;
+mod dead_letters;
 mod log;
 mod proxy;
 mod publisher;
