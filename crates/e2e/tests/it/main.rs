@@ -3,6 +3,7 @@
 mod faults;
 mod flow;
 mod identical;
+mod killer;
 mod settings;
 mod sources;
 mod workers;
