@@ -24,8 +24,8 @@ pub(super) async fn run(share: Share) -> Finding {
     let readiness = stage.watch_readiness();
     let load = Load::begin(CREATES_PER_SECOND, "/id", stage.creating());
     sleep(CALM).await;
-    stage.control.kill(Service::RabbitMq).await.unwrap();
     let killed = load.elapsed();
+    stage.control.kill(Service::RabbitMq).await.unwrap();
     sleep(share.of(60)).await;
     stage.control.start(Service::RabbitMq).await.unwrap();
     let (returned, outage) = (Instant::now(), load.elapsed() - killed);

@@ -29,8 +29,8 @@ pub(super) async fn run(share: Share) -> Finding {
 
     let load = Load::begin(READS_PER_SECOND, "/id", stage.reading(read));
     sleep(CALM).await;
-    stage.control.freeze(Service::Redis).await.unwrap();
     let frozen = load.elapsed();
+    stage.control.freeze(Service::Redis).await.unwrap();
     sleep(share.of(20)).await;
     let thawing = load.elapsed();
     stage.control.thaw(Service::Redis).await.unwrap();

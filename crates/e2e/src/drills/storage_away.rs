@@ -21,8 +21,8 @@ pub(super) async fn run(share: Share) -> Finding {
     let _workers = [stage.start_worker(&[]).await, stage.start_worker(&[]).await];
     let load = Load::begin(CREATES_PER_SECOND, "/id", stage.creating());
     sleep(CALM).await;
-    stage.control.kill(Service::S3).await.unwrap();
     let killed = load.elapsed();
+    stage.control.kill(Service::S3).await.unwrap();
     sleep(share.of(20)).await;
     stage.control.start(Service::S3).await.unwrap();
     let (returned, outage) = (Instant::now(), load.elapsed() - killed);
