@@ -83,7 +83,10 @@ async fn what_is_published_again_is_tried_as_if_for_the_first_time() {
         let again = bench.take(&bench.names.queue(Work::Jobs)).await;
         let headers = again.properties.headers().clone().unwrap();
         let names: Vec<_> = headers.inner().keys().map(ToString::to_string).collect();
-        assert_eq!(names, ["traceparent", "x-attempt", "x-delivery-count", "x-request-id"]);
+        assert_eq!(
+            names,
+            ["traceparent", "x-attempt", "x-delivery-count", "x-request-id"]
+        );
         assert_eq!(headers.inner()["x-delivery-count"].as_long_long_int(), Some(0));
         assert_eq!(headers.inner()["x-attempt"].as_long_long_int(), Some(1));
         let message_id = again.properties.message_id().as_ref().unwrap().to_string();

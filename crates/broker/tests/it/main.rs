@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod blocked;
 mod consumer;
 mod dead_letters;
 mod log;
