@@ -43,6 +43,7 @@ impl ObjectStore {
     ) -> Result<ObjectsPage, Error> {
         let keys = limit.clamp(1, PAGE_KEYS);
         let page = self
+            .guard
             .attempt(prefix, || self.page_once(prefix, start_after, keys))
             .await?;
         let objects = page

@@ -1,8 +1,7 @@
 //! The operations, each within its bounds.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use backon::{ExponentialBuilder, Retryable as _};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use s3::{
@@ -10,28 +9,24 @@ use s3::{
     error::S3Error,
     serde_types::{ListBucketResult, ObjectIdentifier},
 };
-use tokio::time::timeout;
 
-use crate::{config::S3Config, credentials::credentials_find, error::Error, urls::PublicUrls};
+use crate::{config::S3Config, credentials::credentials_find, error::Error, guard::Guard, urls::PublicUrls};
 
 /// `Cache-Control` of an object that never changes under its key: a year, without asking again.
 pub const CACHE_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Attempts beyond the first.
-const RETRIES: usize = 3;
-/// The longest wait of [`ObjectStore::check`].
-const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys in one page of a list, and in one multiple delete; the protocol's own limit.
 pub(crate) const PAGE_KEYS: usize = 1_000;
 /// Pages that one deletion of a prefix goes through.
 const DELETE_PAGES_MAX: usize = 100;
 
-/// One bucket. Cheap to clone; clones share connections and credentials.
+/// One bucket. Cheap to clone; clones share connections, credentials, and what they know of its health: after too many
+/// failures every call but [`Self::check`] fails at once for a moment.
 #[derive(Clone, Debug)]
 pub struct ObjectStore {
     bucket: Arc<Bucket>,
     urls: PublicUrls,
-    request_timeout: Duration,
+    pub(crate) guard: Arc<Guard>,
 }
 
 impl ObjectStore {
@@ -66,7 +61,7 @@ impl ObjectStore {
         Ok(Self {
             bucket: Arc::from(bucket),
             urls: PublicUrls::new(&config),
-            request_timeout: config.request_timeout,
+            guard: Arc::new(Guard::new(config.request_timeout)),
         })
     }
 
@@ -86,17 +81,18 @@ impl ObjectStore {
             reason: format!("`{cache_control}` is no value for a header"),
         })?;
         headers.insert("cache-control", value);
-        self.attempt(key, || {
-            let (bucket, headers, bytes) = (&self.bucket, headers.clone(), bytes.clone());
-            async move {
-                bucket
-                    .put_object_with_content_type_and_headers(key, &bytes, content_type, Some(headers))
-                    .await
-                    .map_err(|error| self.error(&error, key))?;
-                Ok(())
-            }
-        })
-        .await
+        self.guard
+            .attempt(key, || {
+                let (bucket, headers, bytes) = (&self.bucket, headers.clone(), bytes.clone());
+                async move {
+                    bucket
+                        .put_object_with_content_type_and_headers(key, &bytes, content_type, Some(headers))
+                        .await
+                        .map_err(|error| self.error(&error, key))?;
+                    Ok(())
+                }
+            })
+            .await
     }
 
     /// Reads an object whole; one of more than `max_bytes` is given up as soon as that shows.
@@ -104,26 +100,27 @@ impl ObjectStore {
     /// # Errors
     /// All of [`Error`].
     pub async fn object_get(&self, key: &str, max_bytes: u64) -> Result<Bytes, Error> {
-        self.attempt(key, || async move {
-            let mut answer = self
-                .bucket
-                .get_object_stream(key)
-                .await
-                .map_err(|error| self.error(&error, key))?;
-            let mut content = BytesMut::new();
-            while let Some(chunk) = answer.bytes().next().await {
-                let chunk = chunk.map_err(|error| self.error(&error, key))?;
-                if content.len() as u64 + chunk.len() as u64 > max_bytes {
-                    return Err(Error::TooLarge {
-                        key: key.to_owned(),
-                        limit: max_bytes,
-                    });
+        self.guard
+            .attempt(key, || async move {
+                let mut answer = self
+                    .bucket
+                    .get_object_stream(key)
+                    .await
+                    .map_err(|error| self.error(&error, key))?;
+                let mut content = BytesMut::new();
+                while let Some(chunk) = answer.bytes().next().await {
+                    let chunk = chunk.map_err(|error| self.error(&error, key))?;
+                    if content.len() as u64 + chunk.len() as u64 > max_bytes {
+                        return Err(Error::TooLarge {
+                            key: key.to_owned(),
+                            limit: max_bytes,
+                        });
+                    }
+                    content.extend_from_slice(&chunk);
                 }
-                content.extend_from_slice(&chunk);
-            }
-            Ok(content.freeze())
-        })
-        .await
+                Ok(content.freeze())
+            })
+            .await
     }
 
     /// Deletes everything under `prefix`, which must end in a slash, and says how many objects that were. Nothing
@@ -142,6 +139,7 @@ impl ObjectStore {
         for _ in 0..DELETE_PAGES_MAX {
             // Always the first page: what was deleted is gone from it.
             let page = self
+                .guard
                 .attempt(prefix, || self.page_once(prefix, None, PAGE_KEYS))
                 .await?;
             let keys: Vec<_> = page.contents.into_iter().map(|object| object.key).collect();
@@ -167,21 +165,30 @@ impl ObjectStore {
         &self.urls
     }
 
-    /// Asks once, for five seconds at most, whether the bucket is there and may be listed.
+    /// Asks once, for five seconds at most, whether the bucket is there and may be listed. Where it is, calls are
+    /// made again at once.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::AccessDenied`], [`Error::Unavailable`] or [`Error::Other`].
     pub async fn check(&self) -> Result<(), Error> {
-        let bound = CHECK_TIMEOUT.min(self.request_timeout);
-        match timeout(bound, self.page_once("", None, 1)).await {
-            Ok(Ok(_)) => Ok(()),
+        match self.guard.look(self.page_once("", None, 1)).await {
+            Ok(_) => Ok(()),
             // A bucket is asked for, not a key.
-            Ok(Err(Error::NotFound { .. })) => Err(Error::NoSuchBucket {
+            Err(Error::NotFound { .. }) => Err(Error::NoSuchBucket {
                 bucket: self.bucket.name(),
             }),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(too_slow(bound)),
+            Err(error) => Err(error),
         }
+    }
+
+    /// True unless the store has failed so often of late that calls are not made.
+    pub fn is_usable(&self) -> bool {
+        self.guard.is_usable()
+    }
+
+    /// Waits until [`Self::check`] succeeds, looking about every half second however many wait.
+    pub async fn usable(&self) {
+        self.guard.usable(|| self.check()).await;
     }
 
     /// One page of a list, asked for once.
@@ -203,62 +210,26 @@ impl ObjectStore {
     async fn delete(&self, keys: Vec<String>) -> Result<u64, Error> {
         let objects: Vec<_> = keys.into_iter().map(ObjectIdentifier::new).collect();
         let count = objects.len() as u64;
-        self.attempt("", || {
-            let objects = objects.clone();
-            async move {
-                let answer = self
-                    .bucket
-                    .delete_objects(objects)
-                    .await
-                    .map_err(|error| self.error(&error, ""))?;
-                match answer.errors.iter().find(|error| error.code != "NoSuchKey") {
-                    Some(error) => Err(Error::from_code(&error.code, &error.message)),
-                    None => Ok(()),
+        self.guard
+            .attempt("", || {
+                let objects = objects.clone();
+                async move {
+                    let answer = self
+                        .bucket
+                        .delete_objects(objects)
+                        .await
+                        .map_err(|error| self.error(&error, ""))?;
+                    match answer.errors.iter().find(|error| error.code != "NoSuchKey") {
+                        Some(error) => Err(Error::from_code(&error.code, &error.message)),
+                        None => Ok(()),
+                    }
                 }
-            }
-        })
-        .await?;
+            })
+            .await?;
         Ok(count)
-    }
-
-    /// Makes a call, and again while that may help, each time under the timeout of a request and all together
-    /// under three times that.
-    pub(crate) async fn attempt<T, Call, Answer>(&self, subject: &str, mut call: Call) -> Result<T, Error>
-    where
-        Call: FnMut() -> Answer,
-        Answer: Future<Output = Result<T, Error>>,
-    {
-        let bound = self.request_timeout;
-        let once = || {
-            let answer = call();
-            async move {
-                timeout(bound, answer)
-                    .await
-                    .unwrap_or_else(|_| Err(too_slow(bound)))
-            }
-        };
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(2))
-            .with_max_times(RETRIES)
-            .with_jitter();
-        let tries = once
-            .retry(pauses)
-            .when(Error::is_transient)
-            .notify(|error, pause| {
-                tracing::debug!(subject, %error, pause_ms = pause.as_millis(), "trying again");
-            });
-        let deadline = bound * 3;
-        timeout(deadline, tries)
-            .await
-            .unwrap_or_else(|_| Err(too_slow(deadline)))
     }
 
     fn error(&self, error: &S3Error, key: &str) -> Error {
         Error::from_library(error, &self.bucket.name, key)
     }
-}
-
-fn too_slow(bound: Duration) -> Error {
-    Error::unavailable(format!("no answer within {} ms", bound.as_millis()))
 }

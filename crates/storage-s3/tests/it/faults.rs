@@ -133,6 +133,95 @@ async fn a_body_that_ends_early_is_no_object() {
     assert!(error.is_transient(), "{error:?}");
 }
 
+/// Reads what is not there until the store is left alone.
+async fn fail_until_left_alone(store: &ObjectStore) {
+    eventually(DEADLINE, || async {
+        let error = store.object_get("originals/a/1", 10).await.unwrap_err();
+        assert!(error.is_transient(), "{error:?}");
+        (!store.is_usable()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_failing_is_left_alone_and_found_again_once_it_is_back() {
+    let bucket = TestBucket::create().await;
+    let proxy = proxy().await;
+    let store = through(&proxy, &bucket, Duration::from_secs(10)).await;
+    proxy.set(Mode::Cut);
+    fail_until_left_alone(&store).await;
+
+    // A call fails without being made; a look is made all the same.
+    let before = proxy.turned_away();
+    let error = put(&store).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.to_string().contains("left alone"), "{error}");
+    assert_eq!(proxy.turned_away(), before);
+    store.check().await.unwrap_err();
+    assert_eq!(proxy.turned_away(), before + 1);
+    assert!(!store.is_usable());
+
+    // Many wait, and one looks at a time.
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let store = store.clone();
+        waiting.spawn(async move { store.usable().await });
+    }
+    let before = proxy.turned_away();
+    eventually(DEADLINE, || async {
+        (proxy.turned_away() >= before + 2).then_some(())
+    })
+    .await;
+    assert!(proxy.turned_away() < before + 20);
+    assert!(waiting.try_join_next().is_none());
+    proxy.set(Mode::Pass);
+    tokio::time::timeout(DEADLINE, waiting.join_all()).await.unwrap();
+    assert!(store.is_usable());
+    put(&store).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_left_alone() {
+    let bucket = TestBucket::create().await;
+    let proxy = proxy().await;
+    let store = through(&proxy, &bucket, Duration::from_millis(100)).await;
+    proxy.set(Mode::Silent);
+    fail_until_left_alone(&store).await;
+}
+
+#[tokio::test]
+async fn refusals_leave_a_store_in_use() {
+    let origin = Origin::start().await;
+    origin.serve("/shop/originals/a/1", Reply::Status(403));
+    let store = ObjectStore::new(elsewhere(&origin.url(""))).await.unwrap();
+    for _ in 0..30 {
+        let error = store.object_get("originals/a/1", 10).await.unwrap_err();
+        assert!(matches!(error, Error::AccessDenied { .. }), "{error:?}");
+        let error = store.object_get("originals/none/1", 10).await.unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+    }
+    assert!(store.is_usable());
+    assert_eq!(origin.hits("/shop/originals/a/1"), 30);
+}
+
+#[tokio::test]
+async fn many_callers_do_not_multiply_the_load_of_a_store_that_fails() {
+    let origin = Origin::start().await;
+    let mut calls = tokio::task::JoinSet::new();
+    let store = ObjectStore::new(elsewhere(&origin.url(""))).await.unwrap();
+    for number in 0..40 {
+        let key = format!("originals/a/{number}");
+        origin.serve(&format!("/shop/{key}"), Reply::Status(503));
+        let store = store.clone();
+        calls.spawn(async move { store.object_get(&key, 10).await.unwrap_err() });
+    }
+    calls.join_all().await;
+    let asked: usize = (0..40)
+        .map(|number| origin.hits(&format!("/shop/originals/a/{number}")))
+        .sum();
+    assert!(asked < 100, "{asked} requests for 40 calls");
+}
+
 /// No provider for TLS is installed here, as in a program that forgot it.
 #[tokio::test]
 async fn an_https_endpoint_that_refuses_is_an_error_and_no_panic() {
