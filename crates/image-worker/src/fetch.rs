@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod fetcher;
+mod hosts;
 pub mod resolver;
 mod verdict;
 

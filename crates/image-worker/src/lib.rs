@@ -7,6 +7,7 @@ pub mod configure;
 pub mod failure;
 pub mod fetch;
 pub mod handler;
+pub mod patience;
 pub mod process;
 pub mod purge;
 pub mod render;

@@ -3,12 +3,20 @@
 use std::time::Instant;
 
 use broker::{Outcome, PublishError, Publisher};
-use domain::ImageErrorCode::ProcessingCrashed;
+use domain::ImageErrorCode::{ProcessingCrashed, StorageUnavailable};
 use messages::{Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageStartedV1};
-use storage_s3::ObjectStore;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, info_span, warn};
 
-use crate::{failure::Failure, fetch::Fetcher, render::Renderer, source, timing::milliseconds_since, upload};
+use crate::{
+    failure::Failure,
+    fetch::Fetcher,
+    patience::{Interrupted, PatientStore},
+    render::Renderer,
+    source,
+    timing::milliseconds_since,
+    upload,
+};
 
 /// What every job needs; one for the whole process.
 #[derive(Clone, Debug)]
@@ -18,19 +26,46 @@ pub struct Processor {
     /// Makes the variants.
     pub renderer: Renderer,
     /// Holds uploads and variants.
-    pub store: ObjectStore,
+    pub store: PatientStore,
     /// Carries the answers.
     pub publisher: Publisher,
+    /// Cancelled when the process is to end.
+    pub stop: CancellationToken,
 }
 
 /// How an attempt ended.
-enum End {
+#[derive(Debug)]
+pub enum End {
     /// The variants are stored.
     Processed(ImageProcessedV1),
     /// There will be none.
     Failed(Failure),
     /// Another attempt may do better.
     Later(Failure),
+    /// The process stops, which is no fault of the job; it is as if it had never begun.
+    Stopping,
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        match failure.is_passing {
+            true => Self::Later(failure),
+            false => Self::Failed(failure),
+        }
+    }
+}
+
+/// The bucket could not take what was made.
+impl From<Interrupted> for End {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Stopping => Self::Stopping,
+            Interrupted::Failed(error) => Self::Later(
+                Failure::passing(StorageUnavailable, "the variants could not be stored just now")
+                    .caused_by(error),
+            ),
+        }
+    }
 }
 
 impl Processor {
@@ -38,13 +73,14 @@ impl Processor {
     /// the same answer, which the receiver bears.
     ///
     /// [`Outcome::Done`] means that an answer is confirmed; the reason of [`Outcome::Retry`] is a [`Failure`] in the
-    /// form that [`Failure::of_reason`] reads.
+    /// form that [`Failure::of_reason`] reads. [`Outcome::PutBack`] comes only where the process stops.
     pub async fn process(&self, envelope: &Envelope, job: &ImageProcessV1) -> Outcome {
         let span = info_span!(
             "process",
             image_id = %job.image_id,
             product_id = %job.product_id,
             generation = job.generation,
+            host = source::host(&job.source),
         );
         self.run(envelope, job).instrument(span).await
     }
@@ -73,8 +109,7 @@ impl Processor {
         let began = Instant::now();
         let end = match self.make(envelope, job).await {
             Ok(processed) => End::Processed(processed),
-            Err(failure) if failure.is_passing => End::Later(failure),
-            Err(failure) => End::Failed(failure),
+            Err(end) => end,
         };
         let told = match &end {
             End::Processed(processed) => {
@@ -82,12 +117,12 @@ impl Processor {
                     .await
             }
             End::Failed(failure) => self.report_failed(envelope, job, failure).await,
-            End::Later(_) => Ok(()),
+            End::Later(_) | End::Stopping => Ok(()),
         };
         // What nobody could be told of has not happened.
         let end = match told {
             Ok(()) => end,
-            Err(error) => End::Later(unreported(error)),
+            Err(error) => self.unreported(error),
         };
         summarise(&end, milliseconds_since(began));
         match end {
@@ -95,10 +130,13 @@ impl Processor {
             End::Later(failure) => Outcome::Retry {
                 reason: failure.to_string(),
             },
+            End::Stopping => Outcome::PutBack,
         }
     }
 
-    async fn make(&self, envelope: &Envelope, job: &ImageProcessV1) -> Result<ImageProcessedV1, Failure> {
+    async fn make(&self, envelope: &Envelope, job: &ImageProcessV1) -> Result<ImageProcessedV1, End> {
+        let patience = self.store.for_job();
+        patience.until_usable().await?;
         let started = ImageStartedV1 {
             product_id: job.product_id,
             image_id: job.image_id,
@@ -107,11 +145,11 @@ impl Processor {
         };
         self.answer(envelope, ImageResult::Started(started))
             .await
-            .map_err(unreported)?;
-        let bytes = source::read(&self.fetcher, &self.store, &job.source).await?;
+            .map_err(|error| self.unreported(error))?;
+        let bytes = source::read(&self.fetcher, patience, &job.source).await?;
         let size = bytes.len() as u64;
         let rendered = self.renderer.render(bytes).await?;
-        let variants = upload::store_variants(&self.store, job, rendered.variants).await?;
+        let variants = upload::store_variants(patience, job, rendered.variants).await?;
         Ok(ImageProcessedV1 {
             product_id: job.product_id,
             image_id: job.image_id,
@@ -126,17 +164,21 @@ impl Processor {
         })
     }
 
+    /// How an attempt ended whose answer could not be delivered. Where the process stops, that is why.
+    fn unreported(&self, error: PublishError) -> End {
+        if self.stop.is_cancelled() {
+            return End::Stopping;
+        }
+        let failure = Failure::passing(
+            ProcessingCrashed,
+            "the result of processing could not be delivered",
+        );
+        End::Later(failure.caused_by(error))
+    }
+
     async fn answer(&self, envelope: &Envelope, result: ImageResult) -> Result<(), PublishError> {
         self.publisher.publish(&envelope.answer(), &result).await
     }
-}
-
-fn unreported(error: PublishError) -> Failure {
-    Failure::passing(
-        ProcessingCrashed,
-        "the result of processing could not be delivered",
-    )
-    .caused_by(error)
 }
 
 /// The one event for an attempt as a whole.
@@ -170,6 +212,10 @@ fn summarise(end: &End, duration_ms: f64) {
             code = failure.code.as_str(),
             cause = failure.explain(),
             "job not done yet",
+        ),
+        End::Stopping => info!(
+            outcome = "put_back",
+            duration_ms, "job not done yet; the process stops",
         ),
     }
 }

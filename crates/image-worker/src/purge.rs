@@ -4,15 +4,18 @@ use std::time::Instant;
 
 use broker::Outcome;
 use messages::ImagePurgeV1;
-use storage_s3::{Error, ObjectStore, keys};
+use storage_s3::keys;
 use tracing::info;
 
-use crate::timing::milliseconds_since;
+use crate::{
+    patience::{Interrupted, Patience, PatientStore},
+    timing::milliseconds_since,
+};
 
 /// Carries out a purge. Doing it again deletes nothing more.
-pub async fn purge(store: &ObjectStore, job: &ImagePurgeV1) -> Outcome {
+pub async fn purge(store: &PatientStore, job: &ImagePurgeV1) -> Outcome {
     let began = Instant::now();
-    match delete(store, job).await {
+    match delete(store.for_job(), job).await {
         Ok(objects) => {
             info!(
                 image_id = %job.image_id,
@@ -24,17 +27,24 @@ pub async fn purge(store: &ObjectStore, job: &ImagePurgeV1) -> Outcome {
             );
             Outcome::Done
         }
+        Err(Interrupted::Stopping) => Outcome::PutBack,
         // Even what does not heal by itself is worth the retries: an operator can mend it, and nobody else asks again.
-        Err(error) => Outcome::Retry {
+        Err(Interrupted::Failed(error)) => Outcome::Retry {
             reason: error.to_string(),
         },
     }
 }
 
-async fn delete(store: &ObjectStore, job: &ImagePurgeV1) -> Result<u64, Error> {
+async fn delete(patience: Patience<'_>, job: &ImagePurgeV1) -> Result<u64, Interrupted> {
+    patience.until_usable().await?;
     let mut objects = 0;
     for prefix in keys::image_prefixes(job.image_id, job.generation) {
-        objects += store.objects_delete_prefix(&prefix).await?;
+        objects += patience
+            .carry_out(|store| {
+                let prefix = &prefix;
+                async move { store.objects_delete_prefix(prefix).await }
+            })
+            .await?;
     }
     Ok(objects)
 }

@@ -5,20 +5,24 @@ use std::time::Instant;
 use bytes::Bytes;
 use domain::ImageErrorCode::{DownloadFailed, StorageUnavailable};
 use messages::ImageSource;
-use storage_s3::{Error, ObjectStore};
+use storage_s3::Error;
 use tracing::info;
+use url::Url;
 
 use crate::{
     failure::Failure,
     fetch::{Fetcher, fetcher::too_large},
+    patience::{Interrupted, Patience},
+    process::End,
     timing::milliseconds_since,
 };
 
 /// Reads `source` whole: from the network, or an upload from the bucket, with the same limit of bytes.
 ///
 /// # Errors
-/// What [`Fetcher::fetch`] says of an address; `download_failed`, `too_large` or `storage_unavailable` of an upload.
-pub async fn read(fetcher: &Fetcher, store: &ObjectStore, source: &ImageSource) -> Result<Bytes, Failure> {
+/// What [`Fetcher::fetch`] says of an address; `download_failed`, `too_large` or `storage_unavailable` of an upload;
+/// or that the process stops while it waits for the bucket.
+pub async fn read(fetcher: &Fetcher, patience: Patience<'_>, source: &ImageSource) -> Result<Bytes, End> {
     let began = Instant::now();
     let (bytes, redirects) = match source {
         ImageSource::Url { url } => {
@@ -27,17 +31,12 @@ pub async fn read(fetcher: &Fetcher, store: &ObjectStore, source: &ImageSource) 
         }
         ImageSource::Object { key } => {
             let max = fetcher.limits().max_bytes;
-            let read = store.object_get(key, max).await;
-            let bytes = read.map_err(|error| match error {
-                Error::NotFound { .. } => Failure::lasting(
-                    DownloadFailed,
-                    "the uploaded file is not stored any more; upload it again",
-                )
-                .caused_by(error),
-                Error::TooLarge { .. } => too_large(max),
-                // Wrong credentials too: an operator mends them, and the pictures need not fail for it.
-                _ => Failure::passing(StorageUnavailable, "the uploaded file could not be read just now")
-                    .caused_by(error),
+            let read = patience
+                .carry_out(|store| async move { store.object_get(key, max).await })
+                .await;
+            let bytes = read.map_err(|interrupted| match interrupted {
+                Interrupted::Stopping => End::Stopping,
+                Interrupted::Failed(error) => of_upload(error, max).into(),
             })?;
             (bytes, None)
         }
@@ -49,4 +48,27 @@ pub async fn read(fetcher: &Fetcher, store: &ObjectStore, source: &ImageSource) 
         "fetched",
     );
     Ok(bytes)
+}
+
+/// What the owner is told of an upload that could not be read.
+fn of_upload(error: Error, max: u64) -> Failure {
+    match error {
+        Error::NotFound { .. } => Failure::lasting(
+            DownloadFailed,
+            "the uploaded file is not stored any more; upload it again",
+        )
+        .caused_by(error),
+        Error::TooLarge { .. } => too_large(max),
+        // Wrong credentials too: an operator mends them, and the pictures need not fail for it.
+        _ => Failure::passing(StorageUnavailable, "the uploaded file could not be read just now")
+            .caused_by(error),
+    }
+}
+
+/// The host that the owner named; for the log.
+pub fn host(source: &ImageSource) -> Option<String> {
+    match source {
+        ImageSource::Url { url } => Url::parse(url).ok()?.host_str().map(str::to_owned),
+        ImageSource::Object { .. } => None,
+    }
 }

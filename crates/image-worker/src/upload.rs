@@ -3,14 +3,17 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use domain::{ImageErrorCode::StorageUnavailable, Variant};
+use domain::Variant;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imaging::RenderedVariant;
 use messages::ImageProcessV1;
-use storage_s3::{CACHE_IMMUTABLE, ObjectStore, keys};
+use storage_s3::{CACHE_IMMUTABLE, keys};
 use tracing::info;
 
-use crate::{failure::Failure, timing::milliseconds_since};
+use crate::{
+    patience::{Interrupted, Patience},
+    timing::milliseconds_since,
+};
 
 /// Uploads of one picture that are under way at once.
 const UPLOADS_AT_ONCE: usize = 4;
@@ -19,15 +22,15 @@ const UPLOADS_AT_ONCE: usize = 4;
 /// same objects. The answer keeps their order.
 ///
 /// # Errors
-/// `storage_unavailable`, whatever the reason: an operator can mend even what does not heal by itself.
+/// What [`Patience::carry_out`] says.
 pub async fn store_variants(
-    store: &ObjectStore,
+    patience: Patience<'_>,
     job: &ImageProcessV1,
     renditions: Vec<RenderedVariant>,
-) -> Result<Vec<Variant>, Failure> {
+) -> Result<Vec<Variant>, Interrupted> {
     let began = Instant::now();
     let variants: Vec<Variant> = stream::iter(renditions)
-        .map(|rendition| store_variant(store, job, rendition))
+        .map(|rendition| store_variant(patience, job, rendition))
         .buffered(UPLOADS_AT_ONCE)
         .try_collect()
         .await?;
@@ -41,19 +44,20 @@ pub async fn store_variants(
 }
 
 async fn store_variant(
-    store: &ObjectStore,
+    patience: Patience<'_>,
     job: &ImageProcessV1,
     rendition: RenderedVariant,
-) -> Result<Variant, Failure> {
+) -> Result<Variant, Interrupted> {
     let key = keys::variant_key(job.image_id, job.generation, &rendition.name, rendition.format);
     let body = Bytes::from(rendition.bytes);
     let bytes = body.len() as u64;
-    store
-        .object_put(&key, body, rendition.format.media_type(), CACHE_IMMUTABLE)
-        .await
-        .map_err(|error| {
-            Failure::passing(StorageUnavailable, "the variants could not be stored just now").caused_by(error)
-        })?;
+    let media_type = rendition.format.media_type();
+    patience
+        .carry_out(|store| {
+            let (key, body) = (&key, body.clone());
+            async move { store.object_put(key, body, media_type, CACHE_IMMUTABLE).await }
+        })
+        .await?;
     Ok(Variant {
         name: rendition.name,
         format: rendition.format,

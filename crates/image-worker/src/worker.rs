@@ -12,6 +12,7 @@ use crate::{
     configure,
     fetch::{AddressGuard, Fetcher, Lookup},
     handler::JobHandler,
+    patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
     render::Renderer,
 };
@@ -46,8 +47,9 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     let handler = JobHandler::new(Processor {
         fetcher,
         renderer,
-        store,
+        store: PatientStore::new(store, shutdown.token(), LONGEST_WAIT),
         publisher: broker.publisher(),
+        stop: shutdown.token(),
     });
     let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
     info!(concurrency, version = env!("CARGO_PKG_VERSION"), "taking jobs");

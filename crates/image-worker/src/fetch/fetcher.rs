@@ -11,7 +11,11 @@ use reqwest::{
 };
 use url::{Host, Url};
 
-use super::{AddressGuard, GuardedResolver, Lookup, verdict};
+use super::{
+    AddressGuard, GuardedResolver, Lookup,
+    hosts::Hosts,
+    verdict::{self, Missed},
+};
 use crate::failure::Failure;
 
 /// How long an unused connection is kept for the next picture of the same host.
@@ -41,11 +45,18 @@ pub struct Fetched {
     pub redirects: usize,
 }
 
+/// Where a request led.
+enum Hop {
+    On(Url),
+    End(Bytes),
+}
+
 /// The only part of the worker that speaks to strangers. One for the whole process.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     client: Client,
     guard: Arc<AddressGuard>,
+    hosts: Hosts,
     limits: FetchLimits,
 }
 
@@ -80,6 +91,7 @@ impl Fetcher {
         Ok(Self {
             client,
             guard,
+            hosts: Hosts::new(&limits),
             limits,
         })
     }
@@ -114,18 +126,10 @@ impl Fetcher {
         })?;
         for redirects in 0..=self.limits.max_redirects {
             self.check_hop(&url, redirects)?;
-            let request = self.client.get(url.clone());
-            let response = request
-                .send()
-                .await
-                .map_err(|error| verdict::of_error(error, redirects, &self.limits))?;
-            match next_hop(&url, &response)? {
-                Some(next) => url = next,
-                None => {
-                    verdict::of_status(response.status())?;
-                    let bytes = self.body(response, redirects).await?;
-                    return Ok(Fetched { bytes, redirects });
-                }
+            let hop = self.hosts.call(&url, self.hop(&url, redirects));
+            match hop.await? {
+                Hop::On(next) => url = next,
+                Hop::End(bytes) => return Ok(Fetched { bytes, redirects }),
             }
         }
         Err(Failure::lasting(
@@ -135,6 +139,20 @@ impl Fetcher {
                 self.limits.max_redirects
             ),
         ))
+    }
+
+    async fn hop(&self, url: &Url, redirects: usize) -> Result<Hop, Missed> {
+        let request = self.client.get(url.clone());
+        let response = request
+            .send()
+            .await
+            .map_err(|error| verdict::of_error(error, redirects, &self.limits))?;
+        if let Some(next) = next_hop(url, &response)? {
+            return Ok(Hop::On(next));
+        }
+        verdict::of_status(response.status())?;
+        let bytes = self.body(response, redirects).await?;
+        Ok(Hop::End(bytes))
     }
 
     /// Judges what the resolver never sees: the scheme, the user name, and hosts that are addresses already.
@@ -169,11 +187,11 @@ impl Fetcher {
         }
     }
 
-    async fn body(&self, mut response: Response, redirects: usize) -> Result<Bytes, Failure> {
+    async fn body(&self, mut response: Response, redirects: usize) -> Result<Bytes, Missed> {
         let max = self.limits.max_bytes;
         let declared = response.content_length().unwrap_or(0);
         if declared > max {
-            return Err(too_large(max));
+            return Err(too_large(max).into());
         }
         let mut body = Vec::with_capacity(usize::try_from(declared).unwrap_or(0));
         while let Some(chunk) = response
@@ -182,7 +200,7 @@ impl Fetcher {
             .map_err(|error| verdict::of_error(error, redirects, &self.limits))?
         {
             if body.len() as u64 + chunk.len() as u64 > max {
-                return Err(too_large(max));
+                return Err(too_large(max).into());
             }
             body.extend_from_slice(&chunk);
         }

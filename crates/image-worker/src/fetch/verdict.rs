@@ -11,6 +11,30 @@ use super::{
 };
 use crate::failure::Failure;
 
+/// Why a hop led to nothing.
+#[derive(Debug)]
+pub(super) struct Missed {
+    /// What becomes of the job.
+    pub(super) failure: Failure,
+    /// True where the host as a whole does not answer, whatever the picture: refused, silent, broken off, or failing
+    /// by its own account.
+    pub(super) host_is_away: bool,
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            host_is_away: false,
+        }
+    }
+}
+
+/// The failure of a source whose host did not answer of late and is left alone for a while.
+pub(super) fn host_is_away() -> Failure {
+    Failure::passing(DownloadFailed, "the source's server is not answering")
+}
+
 /// The words for an address that is closed, after so many redirects.
 pub(super) fn blocked(redirects: usize) -> &'static str {
     match redirects {
@@ -23,7 +47,7 @@ pub(super) fn blocked(redirects: usize) -> &'static str {
 ///
 /// # Errors
 /// `download_failed`, for every status but 2xx; passing for what servers say of themselves.
-pub(super) fn of_status(status: StatusCode) -> Result<(), Failure> {
+pub(super) fn of_status(status: StatusCode) -> Result<(), Missed> {
     let code = status.as_u16();
     if status.is_success() {
         return Ok(());
@@ -33,18 +57,23 @@ pub(super) fn of_status(status: StatusCode) -> Result<(), Failure> {
             status,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         );
-    Err(if passing {
+    let failure = if passing {
         Failure::passing(DownloadFailed, format!("the source answered {code}"))
     } else {
         let detail = format!(
             "the source answered {code}; give an address that answers 200 to everybody, without signing in"
         );
         Failure::lasting(DownloadFailed, detail)
+    };
+    Err(Missed {
+        failure,
+        host_is_away: status.is_server_error(),
     })
 }
 
 /// Judges what the HTTP client says, after so many redirects.
-pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLimits) -> Failure {
+pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLimits) -> Missed {
+    let mut host_is_away = false;
     let failure = match find::<ResolveError>(&error) {
         Some(ResolveError::Blocked { .. }) => Failure::lasting(BlockedAddress, blocked(redirects)),
         Some(ResolveError::Unknown { .. }) => Failure::passing(
@@ -54,30 +83,41 @@ pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLi
                 _ => "the source redirects to a host that could not be found",
             },
         ),
-        None if error.is_timeout() && error.is_connect() => Failure::passing(
+        None if find::<rustls::Error>(&error).is_some() => Failure::passing(
+            DownloadFailed,
+            "a secure connection to the source could not be made; check its certificate",
+        ),
+        None => {
+            host_is_away = true;
+            of_silence(&error, limits)
+        }
+    };
+    Missed {
+        failure: failure.caused_by(error.without_url()),
+        host_is_away,
+    }
+}
+
+/// Judges a host that did not answer, or not to the end.
+fn of_silence(error: &reqwest::Error, limits: &FetchLimits) -> Failure {
+    match (error.is_timeout(), error.is_connect()) {
+        (true, true) => Failure::passing(
             DownloadTimeout,
             format!(
                 "the source could not be connected to within {}",
                 seconds(limits.connect_timeout)
             ),
         ),
-        None if error.is_timeout() => Failure::passing(
+        (true, false) => Failure::passing(
             DownloadTimeout,
             format!("the source sent nothing for {}", seconds(limits.idle_timeout)),
         ),
-        None if find::<rustls::Error>(&error).is_some() => Failure::passing(
-            DownloadFailed,
-            "a secure connection to the source could not be made; check its certificate",
-        ),
-        None if error.is_connect() => {
-            Failure::passing(DownloadFailed, "the source could not be connected to")
-        }
-        None => Failure::passing(
+        (false, true) => Failure::passing(DownloadFailed, "the source could not be connected to"),
+        (false, false) => Failure::passing(
             DownloadFailed,
             "the connection to the source broke before the whole file had come",
         ),
-    };
-    failure.caused_by(error.without_url())
+    }
 }
 
 /// The first error of type `E` in a chain of causes, also where an I/O error carries it.
@@ -102,8 +142,9 @@ mod tests {
 
     #[test]
     fn a_status_is_final_unless_the_server_speaks_of_itself() {
-        let is_passing =
-            |code: u16| of_status(StatusCode::from_u16(code).unwrap()).map_err(|failure| failure.is_passing);
+        let is_passing = |code: u16| {
+            of_status(StatusCode::from_u16(code).unwrap()).map_err(|missed| missed.failure.is_passing)
+        };
         for code in [200, 203, 206] {
             assert_eq!(is_passing(code), Ok(()), "{code}");
         }
@@ -112,6 +153,19 @@ mod tests {
         }
         for code in [408, 425, 429, 500, 502, 503, 504, 599] {
             assert_eq!(is_passing(code), Err(true), "{code}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_about_itself_speaks_against_a_host() {
+        let is_away = |code: u16| {
+            of_status(StatusCode::from_u16(code).unwrap()).is_err_and(|missed| missed.host_is_away)
+        };
+        for code in [500, 502, 503, 504] {
+            assert!(is_away(code), "{code}");
+        }
+        for code in [200, 304, 401, 404, 408, 410, 425, 429] {
+            assert!(!is_away(code), "{code}");
         }
     }
 

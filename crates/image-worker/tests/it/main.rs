@@ -9,6 +9,7 @@
 mod binary;
 mod fetch;
 mod guard;
+mod hosts;
 mod jobs;
 mod outages;
 mod purge;

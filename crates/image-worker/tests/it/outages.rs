@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use domain::ImageErrorCode::StorageUnavailable;
-use messages::Work;
+use domain::{ImageErrorCode::StorageUnavailable, ImageId};
+use messages::{ImagePurgeV1, ImageSource, Job, Work};
+use storage_s3::{CACHE_IMMUTABLE, S3Config, keys};
 use testkit::{Mode, Proxy, Reply, eventually, pictures, services};
 
-use crate::stage::{DEADLINE, LIMITS, Stage};
+use crate::stage::{CONCURRENCY, DEADLINE, LIMITS, Stage};
 
 fn png() -> Reply {
     Reply::png(pictures::png(60, 40, [1, 200, 3]))
 }
 
-async fn stage_behind(line: &Proxy) -> Stage {
+/// A bucket that is reached through `line`, with a request's patience of a second.
+fn behind(line: &Proxy) -> impl FnOnce(&mut S3Config) {
     let endpoint = format!("http://{}", line.address());
-    Stage::with_detour(|config| {
+    |config| {
         config.endpoint = Some(endpoint);
         config.request_timeout = Duration::from_secs(1);
-    })
-    .await
+    }
 }
 
 async fn line_to_s3() -> Proxy {
@@ -26,10 +27,22 @@ async fn line_to_s3() -> Proxy {
     Proxy::start(endpoint.trim_start_matches("http://")).await
 }
 
+/// Waits until the line has turned away what would once have been every attempt of a job.
+async fn missed(line: &Proxy) {
+    eventually(DEADLINE, || async { (line.turned_away() >= 12).then_some(()) }).await;
+}
+
+fn purge(image_id: ImageId) -> Job {
+    Job::Purge(ImagePurgeV1 {
+        image_id,
+        generation: None,
+    })
+}
+
 #[tokio::test]
 async fn a_bucket_that_stays_away_fails_the_picture_with_its_own_code() {
     let line = line_to_s3().await;
-    let stage = stage_behind(&line).await;
+    let stage = Stage::with_patience(Duration::from_secs(1), behind(&line)).await;
     line.set(Mode::Cut);
     let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
     let failed = stage.failed(&job).await;
@@ -40,19 +53,96 @@ async fn a_bucket_that_stays_away_fails_the_picture_with_its_own_code() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_hangs_for_a_while_costs_an_attempt_and_no_picture() {
+async fn a_bucket_that_is_away_for_a_while_costs_no_attempt_and_no_second_download() {
+    for mode in [Mode::Cut, Mode::Silent] {
+        let line = line_to_s3().await;
+        let stage = Stage::with_detour(behind(&line)).await;
+        line.set(mode);
+        let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
+        missed(&line).await;
+        line.set(Mode::Pass);
+        assert_eq!(stage.processed(&job).await.attempt, 1, "{mode:?}");
+        assert_eq!(stage.answers(job.image_id).len(), 2, "{mode:?}");
+        assert_eq!(stage.origin.hits("/a.png"), 1, "{mode:?}");
+        assert_eq!(stage.bucket.keys("").await.len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_and_a_purge_wait_for_the_bucket_too() {
     let line = line_to_s3().await;
-    let stage = stage_behind(&line).await;
-    line.set(Mode::Silent);
-    let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
+    let stage = Stage::with_detour(behind(&line)).await;
+    let store = stage.bucket.store().await;
+    let (kept, gone) = (ImageId::generate(), ImageId::generate());
+    let key = keys::original_key(kept, 1);
+    for key in [&key, &keys::original_key(gone, 1)] {
+        let file = pictures::png(60, 40, [1, 200, 3]);
+        store
+            .object_put(key, file.into(), "image/png", CACHE_IMMUTABLE)
+            .await
+            .unwrap();
+    }
+    line.set(Mode::Cut);
+    let job = stage.ask_for(ImageSource::Object { key }).await;
+    stage.publish(&purge(gone)).await;
+    missed(&line).await;
+    line.set(Mode::Pass);
+    assert_eq!(stage.processed(&job).await.attempt, 1);
+    // The upload and its variants are left.
     eventually(DEADLINE, || async {
-        (stage.origin.hits("/a.png") == 2).then_some(())
+        (stage.bucket.keys("").await.len() == 7).then_some(())
     })
     .await;
+    stage.dead(0).await;
+}
+
+#[tokio::test]
+async fn nothing_is_begun_while_the_bucket_is_known_to_be_away() {
+    let line = line_to_s3().await;
+    let stage = Stage::with_detour(behind(&line)).await;
+    line.set(Mode::Cut);
+    let mut jobs = Vec::new();
+    // More than are worked on at a time.
+    for number in 0..6 {
+        let path = format!("/{number}.png");
+        jobs.push((stage.ask_for_url(stage.origin.serve(&path, png())).await, path));
+    }
+    missed(&line).await;
+    let begun = jobs
+        .iter()
+        .filter(|(job, _)| !stage.answers(job.image_id).is_empty())
+        .count();
+    let fetched: usize = jobs.iter().map(|(_, path)| stage.origin.hits(path)).sum();
+    assert!(
+        begun <= CONCURRENCY && fetched <= CONCURRENCY,
+        "{begun} begun, {fetched} fetched"
+    );
     line.set(Mode::Pass);
-    let processed = stage.processed(&job).await;
-    assert!(processed.attempt >= 2, "{processed:?}");
-    assert_eq!(stage.bucket.keys("").await.len(), 6);
+    for (job, path) in &jobs {
+        assert_eq!(stage.processed(job).await.attempt, 1);
+        assert_eq!(stage.origin.hits(path), 1);
+    }
+    stage.dead(0).await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_goes_back_to_the_queue_when_the_worker_stops() {
+    let line = line_to_s3().await;
+    let stage = Stage::with_detour(behind(&line)).await;
+    line.set(Mode::Cut);
+    let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
+    stage.publish(&purge(ImageId::generate())).await;
+    missed(&line).await;
+    stage.stop_working();
+    let names = stage.rabbit.names();
+    eventually(DEADLINE, || async {
+        let ready = stage.rabbit.queue_depth(&names.queue(Work::Jobs)).await;
+        (ready == Some(2)).then_some(())
+    })
+    .await;
+    // Not over the ladder, and told to nobody.
+    assert_eq!(stage.answers(job.image_id).len(), 1);
+    stage.dead(0).await;
 }
 
 #[tokio::test]

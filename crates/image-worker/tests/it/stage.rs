@@ -12,6 +12,7 @@ use image_worker::{
     failure::Failure,
     fetch::{AddressGuard, FetchLimits, Fetched, Fetcher, Lookup},
     handler::JobHandler,
+    patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
     render::Renderer,
 };
@@ -33,7 +34,7 @@ const RENDER_TIMEOUT: Duration = Duration::from_secs(50);
 /// Three attempts in quick succession.
 const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(150)];
 /// Pictures at a time.
-const CONCURRENCY: usize = 2;
+pub(crate) const CONCURRENCY: usize = 2;
 
 /// Generous limits, but for the size.
 pub(crate) const LIMITS: FetchLimits = FetchLimits {
@@ -66,6 +67,7 @@ impl Handler<ImageResult> for Answers {
 pub(crate) struct Stage {
     answers: Answers,
     broker: Broker,
+    stop_jobs: CancellationToken,
     stop: CancellationToken,
     pub(crate) origin: Origin,
     pub(crate) bucket: TestBucket,
@@ -80,17 +82,23 @@ impl Stage {
 
     /// A worker with other limits and another retry ladder.
     pub(crate) async fn with(limits: FetchLimits, retry_delays: &[Duration]) -> Self {
-        Self::build(limits, retry_delays, |_| {}).await
+        Self::build(limits, retry_delays, LONGEST_WAIT, |_| {}).await
     }
 
     /// A worker whose way to the bucket `detour` has changed.
     pub(crate) async fn with_detour(detour: impl FnOnce(&mut S3Config)) -> Self {
-        Self::build(LIMITS, &RETRY_DELAYS, detour).await
+        Self::build(LIMITS, &RETRY_DELAYS, LONGEST_WAIT, detour).await
+    }
+
+    /// A worker whose way to the bucket `detour` has changed, and that waits only so long for it.
+    pub(crate) async fn with_patience(longest_wait: Duration, detour: impl FnOnce(&mut S3Config)) -> Self {
+        Self::build(LIMITS, &RETRY_DELAYS, longest_wait, detour).await
     }
 
     async fn build(
         limits: FetchLimits,
         retry_delays: &[Duration],
+        longest_wait: Duration,
         detour: impl FnOnce(&mut S3Config),
     ) -> Self {
         let fetcher = fetcher(limits, HERE, Lookup::System);
@@ -100,19 +108,25 @@ impl Stage {
         let mut store = bucket.config();
         detour(&mut store);
         let stop = CancellationToken::new();
+        let stop_jobs = stop.child_token();
         let broker = Broker::start(broker_config(&rabbit, retry_delays), stop.clone());
         let options = LoadOptions::bare(Program::ImageWorker, "/nonexistent");
         let defaults = Settings::load(&options).unwrap().images;
         let handler = JobHandler::new(Processor {
             fetcher,
             renderer: Renderer::new(configure::render_profile(&defaults), CONCURRENCY, RENDER_TIMEOUT),
-            store: ObjectStore::new(store).await.unwrap(),
+            store: PatientStore::new(
+                ObjectStore::new(store).await.unwrap(),
+                stop_jobs.clone(),
+                longest_wait,
+            ),
             publisher: broker.publisher(),
+            stop: stop_jobs.clone(),
         });
         let answers = Answers::default();
         let (jobs, results) = (broker.clone(), broker.clone());
-        let (stop_jobs, stop_results) = (stop.clone(), stop.clone());
-        tokio::spawn(async move { jobs.consume::<Job, _>(handler, 2, stop_jobs).await });
+        let (stop_working, stop_results) = (stop_jobs.clone(), stop.clone());
+        tokio::spawn(async move { jobs.consume::<Job, _>(handler, 2, stop_working).await });
         let collecting = answers.clone();
         tokio::spawn(async move {
             results
@@ -122,11 +136,17 @@ impl Stage {
         Self {
             answers,
             broker,
+            stop_jobs,
             stop,
             origin: Origin::start().await,
             bucket,
             rabbit,
         }
+    }
+
+    /// Stops the worker in the orderly way; answers are still taken.
+    pub(crate) fn stop_working(&self) {
+        self.stop_jobs.cancel();
     }
 
     /// Publishes a job for a new image.
