@@ -1,7 +1,8 @@
 //! The REST API of the catalogue.
 //!
-//! `http` extracts, calls and renders; `products` decides; `outbox` carries jobs to the broker; `results` brings
-//! the workers' answers back. `application` puts the parts together.
+//! `http` extracts, calls and renders; `products` decides; `outbox` carries jobs to the broker and changes to the
+//! cache; `results` brings the workers' answers back; `reconciler` asks again where none came. `application` puts the
+//! parts together.
 
 #![forbid(unsafe_code)]
 
@@ -10,4 +11,5 @@ pub mod commands;
 pub mod http;
 pub mod outbox;
 pub mod products;
+pub mod reconciler;
 pub mod results;

@@ -24,6 +24,7 @@ use crate::{
     http::{Shared, edge::RequestTimeout, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
+    reconciler::{Reconciler, ReconcilerConfig},
     results::ResultsHandler,
 };
 
@@ -37,6 +38,7 @@ pub struct Application {
     wakeups: Wakeups,
     relay: Relay,
     invalidator: Invalidator,
+    reconciler: Reconciler,
     results: ResultsHandler,
     broker: Broker,
     broker_stop: CancellationToken,
@@ -88,6 +90,7 @@ impl Application {
             operators: listen::listen_to_operators(settings, health, metrics)?,
             relay,
             invalidator: Invalidator::new(database.clone(), cache, wakeups.subscribe()),
+            reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             wakeups,
             results: ResultsHandler::new(catalogue, shutdown.token()),
             broker,
@@ -120,6 +123,7 @@ impl Application {
             wakeups,
             relay,
             invalidator,
+            reconciler,
             results,
             broker,
             broker_stop,
@@ -136,6 +140,7 @@ impl Application {
             wakeups.run(stop.clone()).boxed(),
             relay.run(stop.clone()).boxed(),
             invalidator.run(stop.clone()).boxed(),
+            reconciler.run(stop.clone()).boxed(),
         ] {
             parts.spawn(part.map(Ok));
         }
@@ -178,6 +183,17 @@ async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut parts: JoinSet<
     };
     if shutdown.within_grace(all).await.is_none() {
         tracing::warn!("not finished within shutdown.grace; what is left is done again after the next start");
+    }
+}
+
+fn reconciler_config(settings: &Settings) -> ReconcilerConfig {
+    let images = &settings.images;
+    ReconcilerConfig {
+        database: parts::database_config(settings),
+        s3: parts::s3_config(settings),
+        every: images.reconcile_every,
+        stuck_after: images.stuck_after,
+        orphan_age: images.orphan_age,
     }
 }
 

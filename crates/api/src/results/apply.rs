@@ -9,7 +9,7 @@ use crate::products::Catalogue;
 ///
 /// # Errors
 /// Whatever the database says; nothing is changed then.
-pub(super) async fn apply_result(
+pub(crate) async fn apply_result(
     catalogue: &Catalogue,
     result: &ImageResult,
     cause: &Cause,

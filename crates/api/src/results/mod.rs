@@ -3,4 +3,5 @@
 mod apply;
 mod consumer;
 
+pub(crate) use apply::apply_result;
 pub use consumer::ResultsHandler;

@@ -13,5 +13,6 @@ mod list;
 mod outbox;
 mod problems;
 mod read;
+mod reconciler;
 mod results;
 mod update;
