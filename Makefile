@@ -28,6 +28,10 @@ test: services ## Run every test, on real services
 drills: ## Kill and freeze services of its own one after the other, and print what callers saw; takes six minutes
 	@deploy/local/drills
 
+.PHONY: chaos
+chaos: ## Kill, freeze and cut off every part under load, and see that nothing is lost; CHAOS_SECONDS, CHAOS_SEED
+	@deploy/local/chaos
+
 .PHONY: check
 check: services ## Run every check that needs no reader: format, lints, docs, licences, edges, drift
 	@$(WITH_SERVICES) .ci/check

@@ -6,6 +6,7 @@
     reason = "a test that cannot be set up must fail, and say where"
 )]
 
+pub mod chaos;
 pub mod drills;
 
 use std::time::Duration;

@@ -40,7 +40,7 @@ impl TestDatabase {
         let mut connection = AsyncPgConnection::establish(self.url())
             .await
             .map_err(LookError::Connection)?;
-        let query = format!("SELECT row_to_json(found)::text AS row FROM ({query}) AS found");
+        let query = format!("SELECT row_to_json(looked_at)::text AS row FROM ({query}) AS looked_at");
         let rows: Vec<Row> = sql_query(query)
             .load(&mut connection)
             .await

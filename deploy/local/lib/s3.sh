@@ -27,11 +27,12 @@ s3_launch() {
 }
 
 # What the volume server reports is all a lone master needs to know; with an old election in its
-# folder it would wait 20 s for other masters. The sockets are named after the ports and lie in /tmp
-# whatever one asks for; one that another user left behind keeps the server from starting.
+# folder it would wait 20 s for other masters. The names of all objects lie beside that, and stay.
+# The sockets are named after the ports and lie in /tmp whatever one asks for; one that another user
+# left behind keeps the server from starting.
 s3_tidy() {
     local number
-    rm -rf "$(data_of s3)/master"
+    rm -rf "$(data_of s3)/master/m$(port 93)"
     for number in $(s3_ports); do
         rm -f /tmp/seaweedfs-*-"$number".sock ||
             die "s3: delete that file as its owner, or choose other ports with PMS_LOCAL_PORT_BASE"

@@ -1,0 +1,239 @@
+//! Holding what is there in the end against what was promised on the way.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use reqwest::Method;
+use serde_json::Value;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::{
+    client::{Call, Client, Outcome},
+    evidence::{Evidence, Promise},
+    figures::{Figures, Operation},
+    model::{Model, text},
+    settle::rows,
+    sources::{Expected, Sources},
+    stage::Stage,
+};
+
+/// Reads at a time.
+const READERS: usize = 4;
+
+/// What an audit looks into.
+pub struct Audit {
+    /// Rooms.
+    pub stage: Arc<Stage>,
+    /// What the clients know.
+    pub model: Arc<Model>,
+    /// What pictures deserve.
+    pub sources: Arc<Sources>,
+    /// A client of the apis.
+    pub client: Arc<Client>,
+    /// What comes of it.
+    pub evidence: Arc<Evidence>,
+    /// What else is counted.
+    pub figures: Arc<Figures>,
+    /// Whether dead letters were replayed after all sources were mended.
+    pub is_mended: bool,
+    /// How often workers were killed.
+    pub worker_kills: usize,
+}
+
+impl Audit {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// What could not be looked at.
+    pub async fn run(&self) -> Result<(), String> {
+        let products = rows(&self.stage, "SELECT id, version, metadata, name FROM products").await?;
+        let versions: HashMap<String, i64> = products
+            .iter()
+            .map(|row| (text(&row["id"]), row["version"].as_i64().unwrap_or_default()))
+            .collect();
+        self.judge_products(&products);
+        self.read_all(versions.clone()).await;
+        self.judge_images().await?;
+        self.judge_cache(&versions).await?;
+        self.judge_dead_letters().await
+    }
+
+    fn judge_products(&self, rows: &[Value]) {
+        let state = self.model.state();
+        let evidence = &self.evidence;
+        let mut by_key: HashMap<String, Vec<String>> = HashMap::new();
+        let mut by_id = HashMap::new();
+        for row in rows {
+            let (id, key) = (text(&row["id"]), text(&row["metadata"]["key"]));
+            if key.is_empty() {
+                continue; // a canary
+            }
+            by_key.entry(key).or_default().push(id.clone());
+            by_id.insert(id, row);
+        }
+        for (key, ids) in &by_key {
+            let known = state.keys.get(key);
+            let fits =
+                ids.len() == 1 && known.is_some_and(|known| known.as_ref().is_none_or(|id| *id == ids[0]));
+            evidence.check(Promise::OneProductPerKey, fits, || {
+                format!("{key} made {ids:?}, and {known:?} was answered")
+            });
+        }
+        for (id, product) in &state.products {
+            let row = by_id.get(id);
+            let may_be_gone = product.deletes > 0;
+            evidence.check(Promise::NothingLost, row.is_some() || may_be_gone, || {
+                format!("{id} was acknowledged, never deleted, and is not there")
+            });
+            let Some(row) = row else { continue };
+            evidence.check(Promise::NothingLost, product.gone.is_none(), || {
+                format!("{id} was deleted, and is there")
+            });
+            let (version, floor) = (
+                row["version"].as_i64().unwrap_or_default(),
+                product.floor(Instant::now()),
+            );
+            let contradiction = product.contradiction(version, &row["metadata"]);
+            evidence.check(
+                Promise::NothingLost,
+                version >= floor && contradiction.is_none(),
+                || format!("{id} is at {version} after {floor} was acknowledged: {contradiction:?}"),
+            );
+        }
+    }
+
+    /// Everything is read through both apis.
+    async fn read_all(&self, versions: HashMap<String, i64>) {
+        let mut readers = JoinSet::new();
+        let versions: Arc<Vec<_>> = Arc::new(versions.into_iter().collect());
+        for reader in 0..READERS {
+            let (versions, client) = (Arc::clone(&versions), Arc::clone(&self.client));
+            let (model, evidence) = (Arc::clone(&self.model), Arc::clone(&self.evidence));
+            readers.spawn(async move {
+                for (id, version) in versions.iter().skip(reader).step_by(READERS) {
+                    for api in 0..2 {
+                        read(&client, &model, &evidence, api, id, *version).await;
+                    }
+                }
+            });
+        }
+        readers.join_all().await;
+    }
+
+    async fn judge_images(&self) -> Result<(), String> {
+        let query = "SELECT id, product_id, source_url, status, generation, attempts, error_code, variants FROM images";
+        for row in rows(&self.stage, query).await? {
+            let (url, status) = (text(&row["source_url"]), text(&row["status"]));
+            let Some((source, expected, is_mended)) = self.sources.judge(&url) else {
+                continue;
+            };
+            if is_mended && !self.is_mended {
+                continue; // it may have been given up before
+            }
+            let code = text(&row["error_code"]);
+            let hits = self.sources.hits(&url);
+            let holds = match expected {
+                Expected::Ready if code == "processing_crashed" && hits >= 3 && self.worker_kills >= 3 => {
+                    self.figures.note(
+                        "good pictures that failed as processing_crashed after 3 starts",
+                        1,
+                    );
+                    true
+                }
+                Expected::Ready => status == "ready",
+                Expected::Failed(codes) => status == "failed" && codes.contains(&code.as_str()),
+            };
+            self.evidence.check(Promise::PicturesEnd, holds, || {
+                format!(
+                    "image {} of {}, source {source:?} (mended {is_mended}, asked {hits} times), is {status} {code}, \
+                     generation {}, attempts {}",
+                    row["id"], row["product_id"], row["generation"], row["attempts"]
+                )
+            });
+            let folder = format!("variants/{}/{}/", text(&row["id"]), row["generation"]);
+            let variants = row["variants"].as_array();
+            let mut keys = variants
+                .into_iter()
+                .flatten()
+                .map(|variant| text(&variant["key"]));
+            let strange = keys.find(|key| !key.starts_with(&folder));
+            self.evidence.check(Promise::ObjectsMatch, strange.is_none(), || {
+                format!("{strange:?} does not lie in {folder}")
+            });
+        }
+        Ok(())
+    }
+
+    /// An entry is a kind, a version of eight bytes, and a body.
+    async fn judge_cache(&self, versions: &HashMap<String, i64>) -> Result<(), String> {
+        let stage = Arc::clone(&self.stage);
+        let entries = spawn_blocking(move || stage.redis.entries()).await;
+        let entries = entries
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
+        for (key, value) in entries.iter().filter(|(key, _)| key.contains(":product:")) {
+            let Some((kind, version)) = value
+                .split_first()
+                .and_then(|(kind, rest)| Some((*kind, rest.first_chunk()?)))
+            else {
+                continue;
+            };
+            let (version, id) = (
+                i64::from_be_bytes(*version),
+                key.rsplit(':').next().unwrap_or_default(),
+            );
+            let row = versions.get(id).copied();
+            let fresh = match kind {
+                b'p' => row.is_some_and(|row| version >= row),
+                b'n' => row.is_none(),
+                _ => true,
+            };
+            self.evidence.check(Promise::CacheIsFresh, fresh, || {
+                format!(
+                    "{id} lies as {} {version} in Redis, and its row is at {row:?}",
+                    kind as char
+                )
+            });
+        }
+        Ok(())
+    }
+
+    async fn judge_dead_letters(&self) -> Result<(), String> {
+        let urls: HashMap<String, String> = rows(&self.stage, "SELECT id, source_url FROM images")
+            .await?
+            .iter()
+            .map(|row| (text(&row["id"]), text(&row["source_url"])))
+            .collect();
+        let dead = self.stage.broker.names().dead();
+        for letter in self.stage.broker.take_all(&dead, 10_000).await? {
+            self.figures.note("dead letters in the end", 1);
+            let url = urls.get(&letter.correlation_id);
+            let judged = url.and_then(|url| self.sources.judge(url));
+            let explained = letter.type_name == "image.process.v1"
+                // The picture of a deleted product; its source is not known any more.
+                && judged.is_none_or(|(source, ..)| source.leaves_a_dead_letter());
+            self.evidence.check(Promise::DeadLettersExplained, explained, || {
+                format!("{} of {} ({judged:?})", letter.type_name, letter.correlation_id)
+            });
+        }
+        Ok(())
+    }
+}
+
+async fn read(client: &Client, model: &Model, evidence: &Evidence, api: usize, id: &str, version: i64) {
+    let path = format!("/products/{id}");
+    let call = Call {
+        operation: Operation::Get,
+        method: Method::GET,
+        path: &path,
+        body: None,
+        header: None,
+    };
+    let answer = match client.call(api, call).await {
+        Outcome::Answer(answer) if answer.status == 200 => answer,
+        other => return evidence.broken(Promise::NothingLost, || format!("{id} cannot be read: {other:?}")),
+    };
+    let shown = model.shown(id, &answer.body, &answer, version, true);
+    evidence.check(Promise::NothingLost, shown == version, || {
+        format!("{id} is read at version {shown} and lies at {version}")
+    });
+}
