@@ -4,6 +4,7 @@ mod housekeeping;
 mod listen;
 mod open;
 pub mod parts;
+mod running;
 mod watch;
 
 use std::net::SocketAddr;
@@ -19,9 +20,9 @@ use storage_s3::PublicUrls;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::{listen::Listening, watch::Watch};
+use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
-    http::{Shared, edge::RequestTimeout, json::BodyLimit},
+    http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
@@ -44,6 +45,7 @@ pub struct Application {
     broker_stop: CancellationToken,
     watch: Watch,
     database: Database,
+    in_flight: web::Data<InFlight>,
     shutdown: Shutdown,
 }
 
@@ -74,11 +76,13 @@ impl Application {
             currency: currency(settings)?,
         };
         let health = web::Data::new(health);
+        let in_flight = web::Data::new(InFlight::new(settings.server.max_in_flight));
         let shared = Shared {
             catalogue: web::Data::new(catalogue.clone()),
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
+            in_flight: in_flight.clone(),
         };
         let outbox = &settings.outbox;
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
@@ -97,6 +101,7 @@ impl Application {
             broker_stop,
             watch,
             database,
+            in_flight,
             shutdown,
         })
     }
@@ -129,23 +134,20 @@ impl Application {
             broker_stop,
             watch,
             database,
+            in_flight,
             shutdown,
         } = self;
         tracing::info!(address = %callers.address, admin_address = %operators.address, "listening");
         let handles = [callers.server.handle(), operators.server.handle()];
         let stop = shutdown.token();
-        let mut parts = JoinSet::new();
-        parts.spawn(async { callers.server.await.context("the server for callers") });
-        for part in [
-            wakeups.run(stop.clone()).boxed(),
-            relay.run(stop.clone()).boxed(),
-            invalidator.run(stop.clone()).boxed(),
-            reconciler.run(stop.clone()).boxed(),
-        ] {
-            parts.spawn(part.map(Ok));
-        }
+        let mut running = Running::default();
+        running.spawn("callers", async { Ok(callers.server.await?) });
+        running.spawn("wakeups", wakeups.run(stop.clone()).map(Ok));
+        running.spawn("relay", relay.run(stop.clone()).map(Ok));
+        running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
+        running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
         let consuming = stop.clone();
-        parts.spawn(async move {
+        running.spawn("results", async move {
             broker.consume(results, RESULTS_PREFETCH, consuming).await;
             Ok(())
         });
@@ -158,11 +160,11 @@ impl Application {
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            Some(ended) = parts.join_next() => fell(ended),
+            Some((name, ended)) = running.next() => fell(name, ended),
         };
         shutdown.begin();
         tracing::info!("stopping");
-        finish(&shutdown, &handles[0], parts).await;
+        finish(&shutdown, &handles[0], running, &in_flight).await;
         broker_stop.cancel();
         handles[1].stop(false).await;
         tracing::info!("stopped");
@@ -171,18 +173,22 @@ impl Application {
 }
 
 /// A part that ends while nobody has told it to leaves the rest without it; better to end and be started again.
-fn fell(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
-    ended.context("a part of the api has panicked")??;
-    anyhow::bail!("a part of the api ended by itself")
+fn fell(name: &str, ended: anyhow::Result<()>) -> anyhow::Result<()> {
+    ended.with_context(|| format!("a part of the api, {name}, has failed"))?;
+    anyhow::bail!("a part of the api, {name}, ended by itself")
 }
 
-async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut parts: JoinSet<anyhow::Result<()>>) {
+async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut running: Running, in_flight: &InFlight) {
     let all = async {
         callers.stop(true).await;
-        while parts.join_next().await.is_some() {}
+        while running.next().await.is_some() {}
     };
     if shutdown.within_grace(all).await.is_none() {
-        tracing::warn!("not finished within shutdown.grace; what is left is done again after the next start");
+        tracing::warn!(
+            parts = ?running.names(),
+            requests = in_flight.count(),
+            "not finished within shutdown.grace; these are cut off, and what was not committed is done again"
+        );
     }
 }
 

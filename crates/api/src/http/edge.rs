@@ -15,10 +15,13 @@ use actix_web::{
     web,
 };
 use domain::ProblemCode;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::{
     context::{REQUEST_ID, RequestContext},
+    health,
+    in_flight::InFlight,
     problem::Problem,
     record::Record,
 };
@@ -27,7 +30,8 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub struct RequestTimeout(pub Duration);
 
-/// Names the request, bounds its time, turns every error into a problem, and writes the one event that tells of it.
+/// Names the request, refuses it where too many are under way, bounds its time, turns every error into a problem, and
+/// writes the one event that tells of it.
 pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -44,6 +48,15 @@ async fn run(
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let path = request.path().to_owned();
+    let _place = match enter(&request) {
+        Ok(place) => place,
+        // No event of its own: a flood of refusals would be one of events as well.
+        Err(problem) => {
+            let mut response = problem.to_response(&path, &context.request_id);
+            name(response.headers_mut(), &context.request_id);
+            return Ok(request.into_response(response));
+        }
+    };
     // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let record = Record::begin(request.method().clone(), route, context.account);
@@ -70,6 +83,14 @@ async fn run(
             record.finish(&response, cause.as_deref());
             Err(InternalError::from_response(error, response).into())
         }
+    }
+}
+
+/// A place among the requests under way. Health needs none: who is busy is not ill.
+fn enter(request: &ServiceRequest) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    match request.app_data::<web::Data<InFlight>>() {
+        Some(in_flight) if !health::is_asked_for(request.path()) => in_flight.enter().map(Some),
+        _ => Ok(None),
     }
 }
 

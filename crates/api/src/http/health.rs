@@ -11,6 +11,11 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
     config.service(live).service(ready);
 }
 
+/// Whether a path is one of them.
+pub(super) fn is_asked_for(path: &str) -> bool {
+    path.starts_with("/health/")
+}
+
 /// Whether the process runs.
 #[derive(Serialize, ToSchema)]
 struct Live {

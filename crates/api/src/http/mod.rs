@@ -7,6 +7,7 @@ mod documentation;
 pub mod edge;
 mod fallback;
 pub mod health;
+pub mod in_flight;
 pub mod json;
 mod pages;
 pub mod problem;
@@ -26,7 +27,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
-use self::{edge::RequestTimeout, json::BodyLimit, problem::Problem};
+use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
 use crate::products::{Catalogue, ProductError};
 use runtime::health::Health;
 
@@ -41,6 +42,8 @@ pub struct Shared {
     pub timeout: RequestTimeout,
     /// How long a body may be.
     pub body_limit: BodyLimit,
+    /// The requests under way.
+    pub in_flight: web::Data<InFlight>,
 }
 
 /// The whole application, to be made once by each of the server's threads.
@@ -62,6 +65,7 @@ pub fn application(
         .split_for_parts();
     app.app_data(shared.catalogue)
         .app_data(shared.health)
+        .app_data(shared.in_flight)
         .app_data(web::Data::new(shared.timeout))
         .app_data(web::Data::new(shared.body_limit))
         .app_data(web::PayloadConfig::new(shared.body_limit.0))

@@ -20,6 +20,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// When a caller may try again after a needed part was away.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// When a caller may try again who was refused because of the others.
+const RETRY_AFTER_BUSY: Duration = Duration::from_secs(1);
 
 /// The body of a problem.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,6 +145,11 @@ impl Problem {
     /// A needed part is away, or too slow.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(ProblemCode::Unavailable, detail).retry_after(RETRY_AFTER)
+    }
+
+    /// Everything is there, and busy.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Unavailable, detail).retry_after(RETRY_AFTER_BUSY)
     }
 
     fn retry_after(self, delay: Duration) -> Self {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use broker::{Delivery, GiveUp, Handler, Outcome, PublishError};
 use messages::ImageResult;
-use storage_postgres::{Cause, StorageError};
+use storage_postgres::Cause;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::apply_result;
@@ -29,33 +29,41 @@ impl ResultsHandler {
 
 impl Handler<ImageResult> for ResultsHandler {
     /// While the database is away, an answer waits here at first, and burns no attempt: it would fare no better on the
-    /// ladder. It does not wait for ever, since the broker takes back what is not settled in half an hour.
+    /// ladder. It does not wait for ever, since the broker takes back what is not settled in half an hour. At a stop it
+    /// goes back as it is.
     async fn handle(&self, delivery: &Delivery<ImageResult>) -> Outcome {
         let envelope = &delivery.envelope;
         let cause = Cause {
             request_id: envelope.request_id.clone(),
             traceparent: envelope.traceparent.clone(),
         };
-        let attempt = || apply_result(&self.catalogue, &delivery.message, &cause);
-        let pauses = ExponentialBuilder::new()
+        let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(5))
             .with_total_delay(Some(PATIENCE))
             .without_max_times()
-            .with_jitter();
-        let waiting = attempt
-            .retry(pauses)
-            .when(|error: &StorageError| error.is_unavailable() && !self.stop.is_cancelled())
-            .notify(|error, pause| tracing::debug!(%error, ?pause, "the database is away; the result waits"));
-        let applied = tokio::select! {
-            applied = waiting => applied,
-            () = self.stop.cancelled() => apply_result(&self.catalogue, &delivery.message, &cause).await,
-        };
-        match applied {
-            Ok(()) => Outcome::Done,
-            Err(error) => Outcome::Retry {
-                reason: error.to_string(),
-            },
+            .with_jitter()
+            .build();
+        loop {
+            let error = match apply_result(&self.catalogue, &delivery.message, &cause).await {
+                Ok(()) => return Outcome::Done,
+                Err(error) => error,
+            };
+            let pause = pauses.next().filter(|_| error.is_unavailable());
+            let Some(pause) = pause else {
+                return Outcome::Retry {
+                    reason: error.to_string(),
+                };
+            };
+            tracing::debug!(%error, ?pause, "the database is away; the result waits");
+            if self
+                .stop
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+            {
+                return Outcome::PutBack;
+            }
         }
     }
 

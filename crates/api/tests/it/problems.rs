@@ -1,5 +1,7 @@
 //! Every bad request gets the problem that the contract names, and says all that is wrong.
 
+use std::time::Duration;
+
 use domain::ProblemCode;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -261,4 +263,35 @@ async fn a_body_that_never_comes_whole_is_not_waited_for_for_ever() {
     let answer = app.send_half_a_body().await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("x-request-id: half"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_the_limit_are_refused_at_once_and_health_is_not() {
+    let settings = [
+        ("PMS__SERVER__MAX_IN_FLIGHT", "1"),
+        ("PMS__DATABASE__STATEMENT_TIMEOUT", "60s"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let created = app.create("Mug", 0).await;
+    // Somebody holds the product, and a deletion of it waits: one request is under way.
+    let lock = format!("SELECT 1 FROM products WHERE id = '{}' FOR UPDATE", created.id());
+    let held = app.database.hold(&lock).await;
+    let deleting = app.delete(created.id(), &[]);
+    let others = async {
+        let waiting = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        testkit::eventually(Duration::from_secs(20), async || {
+            (app.database.count(waiting).await > 0).then_some(())
+        })
+        .await;
+        let refused = app.get(PRODUCTS).await;
+        assert_problem(&refused, 503, "service_unavailable");
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(app.get("/health/live").await.status, 200);
+        let metrics = app.get_from_operators("/metrics").await.text;
+        assert!(!metrics.contains("http_requests_refused_total 0"), "{metrics}");
+        held.release().await;
+    };
+    let (deleted, ()) = tokio::join!(deleting, others);
+    assert_eq!(deleted.status, 204, "{}", deleted.text);
+    assert_eq!(app.get(PRODUCTS).await.status, 200);
 }

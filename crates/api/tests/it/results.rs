@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, Publisher};
 use domain::{ImageError, ImageErrorCode, ImageFormat, ImageId, ProductId, Variant};
-use messages::{Envelope, ImageFailedV1, ImageProcessedV1, ImageResult, ImageStartedV1};
+use messages::{Envelope, ImageFailedV1, ImageProcessedV1, ImageResult, ImageStartedV1, Work};
 use serde_json::{Value, json};
 use testkit::eventually;
 use tokio_util::sync::CancellationToken;
@@ -197,4 +197,19 @@ async fn the_variants_of_a_picture_that_is_gone_are_purged() {
     eventually(PATIENCE, async || (app.jobs().await == 2).then_some(())).await;
     worker.processed().await;
     eventually(PATIENCE, async || (app.jobs().await == 3).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_waits_for_the_database_goes_back_at_a_stop_and_has_used_up_no_attempt() {
+    let mut app = TestApp::start().await;
+    let created = app.create("Mug", 1).await;
+    let worker = Worker::new(&app, &created, 0);
+    app.database.refuse_connections().await;
+    worker.processed().await;
+    eventually(PATIENCE, async || (app.results().await == 0).then_some(())).await;
+    app.stop().await;
+    let queue = app.broker.names().queue(Work::Results);
+    let message = app.broker.take(&queue, PATIENCE).await;
+    assert_eq!(message.type_name, "image.processed.v1");
+    assert_eq!(message.header("x-attempt"), "1");
 }
