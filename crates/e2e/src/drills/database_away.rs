@@ -59,6 +59,7 @@ pub(super) async fn run(share: Share) -> Finding {
         let took = last.saturating_sub(back);
         finding.recovered(&format!("api {api} writes after"), took, RECOVERY_BOUND);
     }
+    finding.note("5xx here are 503 with Retry-After");
     let cached = Figures::of(between(&reads, killed, back));
     finding.note(format!("{} cached reads meanwhile, {cached} ms", cached.requests));
     let not_read = reads.iter().filter(|sample| sample.status != Some(200)).count();

@@ -82,7 +82,7 @@ impl Finding {
     }
 
     /// Two things that must be alike.
-    pub(super) fn require_equal<T: PartialEq + Display>(&mut self, what: &str, found: T, expected: T) {
+    pub(super) fn require_equal<T: Copy + PartialEq + Display>(&mut self, what: &str, found: T, expected: T) {
         self.require(found == expected, || {
             format!("{what}: {found} instead of {expected}")
         });
