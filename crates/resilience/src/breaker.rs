@@ -1,6 +1,7 @@
 //! A breaker: lets calls to a part through while it works, and a few while it does not.
 
 use std::{
+    convert::Infallible,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -36,7 +37,7 @@ pub enum CallError<E> {
 ///
 /// Every change is told in the log, in the gauge `circuit_breaker_state` (0 closed, 1 half-open, 2 open), and what was
 /// not let through in the counter `circuit_breaker_rejected_total`, both by `part`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Breaker(Arc<Inner>);
 
 struct Inner {
@@ -74,16 +75,30 @@ impl Breaker {
         is_outage: impl Fn(&E) -> bool,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
-        let Some(pass) = self.0.change(Machine::admit) else {
-            self.0.reporter.rejected();
-            return Err(CallError::Open {
-                retry_after: self.retry_after(),
-            });
+        let permit = match self.admit() {
+            Ok(permit) => permit,
+            Err(CallError::Open { retry_after }) => return Err(CallError::Open { retry_after }),
+            Err(CallError::Failed(never)) => match never {},
         };
-        let mut watched = Watched::begin(&self.0, Some(pass));
         let outcome = call.await;
-        watched.end(outcome.as_ref().err().is_some_and(is_outage));
+        permit.end(outcome.as_ref().err().is_some_and(is_outage));
         outcome.map_err(CallError::Failed)
+    }
+
+    /// Leave for a call that is no single future; [`Self::call`] is made of it.
+    ///
+    /// # Errors
+    /// [`CallError::Open`] while the part is left alone.
+    pub fn admit(&self) -> Result<Permit, CallError<Infallible>> {
+        match self.0.change(Machine::admit) {
+            Some(pass) => Ok(Permit::begin(&self.0, Some(pass))),
+            None => {
+                self.0.reporter.rejected();
+                Err(CallError::Open {
+                    retry_after: self.retry_after(),
+                })
+            }
+        }
     }
 
     /// Makes the call whatever the state, as a health check does: its success closes the breaker, and its failure
@@ -96,9 +111,9 @@ impl Breaker {
         is_outage: impl Fn(&E) -> bool,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let mut watched = Watched::begin(&self.0, None);
+        let permit = Permit::begin(&self.0, None);
         let outcome = call.await;
-        watched.end(outcome.as_ref().err().is_some_and(is_outage));
+        permit.end(outcome.as_ref().err().is_some_and(is_outage));
         outcome
     }
 
@@ -130,11 +145,11 @@ impl Breaker {
     }
 }
 
-impl fmt::Debug for Breaker {
+impl fmt::Debug for Inner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Breaker")
-            .field("state", &self.state())
+            .field("state", &self.lock().state())
             .finish_non_exhaustive()
     }
 }
@@ -166,28 +181,41 @@ impl Drop for Inner {
     }
 }
 
-/// A call that is under way. Dropped before its end, it has lost its caller.
-struct Watched<'a> {
-    inner: &'a Inner,
+/// Leave for one call, from [`Breaker::admit`]. Dropped without an end, the call has lost its caller: it counts as
+/// failed if it took longer than `slow_after`, else not at all.
+#[derive(Debug)]
+pub struct Permit {
+    inner: Arc<Inner>,
     /// None for a look.
     pass: Option<Pass>,
     since: Instant,
     ended: bool,
 }
 
-impl<'a> Watched<'a> {
-    fn begin(inner: &'a Inner, pass: Option<Pass>) -> Self {
+impl Permit {
+    fn begin(inner: &Arc<Inner>, pass: Option<Pass>) -> Self {
         Self {
-            inner,
+            inner: Arc::clone(inner),
             pass,
             since: Instant::now(),
             ended: false,
         }
     }
 
-    fn end(&mut self, is_outage: bool) {
+    /// Measures from now on: what went before was a wait for something else.
+    pub fn restart(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// The call has ended. It counts as failed if it took longer than `slow_after`, too.
+    pub fn end(mut self, failed: bool) {
         self.ended = true;
-        self.settle(if is_outage { End::Bad } else { End::Good });
+        self.settle(if failed { End::Bad } else { End::Good });
+    }
+
+    /// The call has ended, and says nothing about the part.
+    pub fn forget(mut self) {
+        self.restart();
     }
 
     fn settle(&self, end: End) {
@@ -203,7 +231,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl Drop for Watched<'_> {
+impl Drop for Permit {
     fn drop(&mut self) {
         if !self.ended {
             self.settle(End::Unknown);

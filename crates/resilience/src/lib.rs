@@ -13,7 +13,7 @@ mod keyed;
 mod phase;
 mod report;
 
-pub use breaker::{Breaker, CallError};
+pub use breaker::{Breaker, CallError, Permit};
 pub use budget::RetryBudget;
 pub use config::BreakerConfig;
 pub use keyed::KeyedBreakers;

@@ -1,27 +1,38 @@
 //! The pool of connections.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use deadpool::Runtime;
 use diesel::{IntoSql as _, sql_types::Integer};
 use diesel_async::{
     AsyncPgConnection, RunQueryDsl as _,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        deadpool::{Object, Pool},
+    },
 };
+use resilience::Permit;
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{DatabaseConfig, Purpose},
     error::StorageError,
     lease::Lease,
+    outage::Outage,
 };
 
 /// How much longer than a statement may run the client waits for its end, before it takes the server for gone.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
+/// How many callers may wait for each connection of the pool. Beyond that a wait is hardly worth it.
+const WAITING_EACH: usize = 8;
 
 /// The database: a pool of connections, shared by its clones.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool<AsyncPgConnection>,
+    /// Room for those who wait for a connection.
+    waiting: Arc<Semaphore>,
+    outage: Arc<Outage>,
     statement_timeout: Duration,
     connect_timeout: Duration,
 }
@@ -50,25 +61,27 @@ impl Database {
             .map_err(|error| StorageError::Config(error.into()))?;
         Ok(Self {
             pool,
+            waiting: Arc::new(Semaphore::new(config.pool_size.max(1) * WAITING_EACH)),
+            outage: Arc::new(Outage::new(config)),
             statement_timeout: config.statement_timeout,
             connect_timeout: config.connect_timeout,
         })
     }
 
-    /// Asks the server for the simplest answer, within the time that a connection may take.
+    /// Asks the server for the simplest answer, within the time that a connection may take, and even where it is
+    /// known to be away. Where it answers, calls are made again.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] or [`StorageError::TooBusy`].
     pub async fn check(&self) -> Result<(), StorageError> {
-        let lease = self.lease().await?;
+        let lease = Lease::new(self.checkout().await?, None, self.clone());
         let mut connection = lease.connection();
         let question = diesel::select(1_i32.into_sql::<Integer>());
-        lease
-            .within(self.connect_timeout, async {
-                question.get_result::<i32>(&mut connection).await?;
-                Ok(())
-            })
-            .await
+        let answer = lease.within(self.connect_timeout, async {
+            question.get_result::<i32>(&mut connection).await?;
+            Ok(())
+        });
+        self.outage.breaker.look(StorageError::is_outage, answer).await
     }
 
     /// Connections in use, and the most there may be.
@@ -77,9 +90,50 @@ impl Database {
         (status.size.saturating_sub(status.available), status.max_size)
     }
 
-    /// A connection of the pool.
+    /// A connection of the pool; none while the server is known to be away.
     pub(crate) async fn lease(&self) -> Result<Lease, StorageError> {
-        Ok(Lease::new(self.pool.get().await?, self.statement_timeout + GRACE))
+        let permit = self.outage.admit()?;
+        match self.checkout().await {
+            Ok(object) => Ok(Lease::new(object, Some(permit), self.clone())),
+            Err(error) => {
+                if error.is_outage() {
+                    self.settle(Some(permit), Some(&error));
+                } else {
+                    // That all connections are in use says nothing about the server.
+                    permit.forget();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn checkout(&self) -> Result<Object<AsyncPgConnection>, StorageError> {
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| StorageError::TooBusy("too many calls wait for a connection".into()))?;
+        Ok(self.pool.get().await?)
+    }
+
+    /// A call has ended, with or without an error.
+    pub(crate) fn settle(&self, permit: Option<Permit>, error: Option<&StorageError>) {
+        if let Some(permit) = permit {
+            permit.end(error.is_some_and(StorageError::is_outage));
+        }
+        if matches!(error, Some(StorageError::Unavailable(_))) {
+            // Where one connection is dead the others may be, too, and each would cost a call.
+            self.pool.retain(|_, _| false);
+        }
+        self.outage.look_out();
+    }
+
+    pub(crate) fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
+    /// How long the client waits for statements that may each run for the statement timeout.
+    pub(crate) fn patience(&self) -> Duration {
+        self.statement_timeout + GRACE
     }
 
     /// The longest that one statement may run.

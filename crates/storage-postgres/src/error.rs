@@ -57,6 +57,16 @@ impl StorageError {
         matches!(self, Self::Unavailable(_) | Self::TooBusy(_))
     }
 
+    /// True where it is the server that fails. A statement that ran out of its time is a sign of that as well, unlike
+    /// one that waited for a lock.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::TooBusy(source) => source.to_string().contains("statement timeout"),
+            _ => false,
+        }
+    }
+
     /// The settings that are to blame where the database cannot be used at all, the likeliest first, and what to do
     /// other than change them.
     pub fn blame(&self) -> (&'static [&'static str], &'static str) {
@@ -103,7 +113,7 @@ impl From<DieselError> for StorageError {
                 name: constraint_name(information.as_ref()),
                 source: error,
             },
-            _ if is_outage(information.message()) => Self::Unavailable(error.into()),
+            _ if is_lost(information.message()) => Self::Unavailable(error.into()),
             _ if is_overload(information.message()) => Self::TooBusy(error.into()),
             _ => Self::Database(error),
         }
@@ -131,7 +141,7 @@ fn constraint_name(information: &dyn DatabaseErrorInformation) -> String {
 }
 
 /// The connection is gone. diesel keeps the message and not the SQLSTATE, so these are the server's words.
-fn is_outage(message: &str) -> bool {
+fn is_lost(message: &str) -> bool {
     const WORDS: [&str; 5] = [
         "terminating connection",
         "the database system is",

@@ -4,15 +4,19 @@
 //! together: the server is asked the second before it has answered the first.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _, pooled_connection::deadpool::Object};
 use futures_util::{FutureExt as _, TryFutureExt as _, future::try_join};
+use resilience::Permit;
 
-use crate::error::StorageError;
+use crate::{database::Database, error::StorageError};
 
 /// How a transaction ends, with what it was about.
 pub(crate) enum End<T> {
@@ -29,15 +33,18 @@ pub(crate) enum End<T> {
 /// its locks, and nobody else waits behind the abandoned statement.
 pub(crate) struct Lease {
     object: Option<Object<AsyncPgConnection>>,
-    patience: Duration,
+    database: Database,
+    /// Until the first work has ended, by which the server is judged.
+    permit: Mutex<Option<Permit>>,
     under_way: AtomicBool,
 }
 
 impl Lease {
-    pub(crate) fn new(object: Object<AsyncPgConnection>, patience: Duration) -> Self {
+    pub(crate) fn new(object: Object<AsyncPgConnection>, permit: Option<Permit>, database: Database) -> Self {
         Self {
             object: Some(object),
-            patience,
+            database,
+            permit: Mutex::new(permit),
             under_way: AtomicBool::new(false),
         }
     }
@@ -54,7 +61,7 @@ impl Lease {
         &self,
         work: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
-        self.within(self.patience, work).await
+        self.judged(work).await
     }
 
     /// Carries out a transaction; `work` are its statements.
@@ -65,40 +72,79 @@ impl Lease {
         &self,
         work: impl Future<Output = Result<End<T>, StorageError>>,
     ) -> Result<T, StorageError> {
-        self.transact_within(self.patience, work).await
+        // Boxed, since every layer from here on would hold it twice.
+        self.judged(Box::pin(self.transaction(work))).await
     }
 
-    /// As [`Self::transact`], with a time limit of its own for the whole.
+    /// As [`Self::transact`], with a time limit of its own for the whole. Such work waits for others besides, so that
+    /// the server is not judged by it.
     pub(crate) async fn transact_within<T>(
         &self,
         limit: Duration,
         work: impl Future<Output = Result<End<T>, StorageError>>,
     ) -> Result<T, StorageError> {
+        if let Some(permit) = self.take_permit() {
+            permit.forget();
+        }
+        let outcome = self.within(limit, Box::pin(self.transaction(work))).await;
+        self.database.settle(None, outcome.as_ref().err());
+        outcome
+    }
+
+    async fn transaction<T>(
+        &self,
+        work: impl Future<Output = Result<End<T>, StorageError>>,
+    ) -> Result<T, StorageError> {
         let mut connection = self.connection();
-        self.within(limit, async {
-            let begin = connection.batch_execute("BEGIN READ WRITE").map_err(unavailable);
-            let ((), end) = try_join(begin, work.map(Ok)).await?;
-            let mut connection = self.connection();
-            match end {
-                Ok(End::Commit(value)) => {
-                    connection.batch_execute("COMMIT").await?;
-                    Ok(value)
-                }
-                Ok(End::Rollback(value)) => {
-                    connection.batch_execute("ROLLBACK").await?;
-                    Ok(value)
-                }
-                Err(error @ StorageError::Unavailable(_)) => Err(error),
-                Err(error) => {
-                    // The first error is the one to tell; a connection that cannot roll back is of no more use.
-                    match connection.batch_execute("ROLLBACK").await {
-                        Ok(()) => Err(error),
-                        Err(rollback) => Err(unavailable(rollback)),
-                    }
+        let begin = connection.batch_execute("BEGIN READ WRITE").map_err(unavailable);
+        let ((), end) = try_join(begin, work.map(Ok)).await?;
+        let mut connection = self.connection();
+        match end {
+            Ok(End::Commit(value)) => {
+                connection.batch_execute("COMMIT").await?;
+                Ok(value)
+            }
+            Ok(End::Rollback(value)) => {
+                connection.batch_execute("ROLLBACK").await?;
+                Ok(value)
+            }
+            Err(error @ StorageError::Unavailable(_)) => Err(error),
+            Err(error) => {
+                // The first error is the one to tell; a connection that cannot roll back is of no more use.
+                match connection.batch_execute("ROLLBACK").await {
+                    Ok(()) => Err(error),
+                    Err(rollback) => Err(unavailable(rollback)),
                 }
             }
-        })
-        .await
+        }
+    }
+
+    /// Waits for `work`, by whose end the server is judged. Work that was under way in an outage is not waited for
+    /// much longer than that: its connection is most likely dead.
+    async fn judged<T>(
+        &self,
+        work: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        let mut permit = self.take_permit();
+        if let Some(permit) = &mut permit {
+            permit.restart();
+        }
+        let outlived = self.database.outage().outlived();
+        let outcome = self
+            .within(self.database.patience(), async {
+                tokio::select! {
+                    biased;
+                    outcome = work => outcome,
+                    () = outlived => Err(StorageError::Unavailable("the connection did not outlive an outage".into())),
+                }
+            })
+            .await;
+        self.database.settle(permit, outcome.as_ref().err());
+        outcome
+    }
+
+    fn take_permit(&self) -> Option<Permit> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Waits for `work`, at most for `limit`.

@@ -69,7 +69,7 @@ async fn a_pool_that_is_used_up_says_so_in_time() {
     let room = Room::open().await;
     let created = room.create(&product("Mug")).await;
     let mut config = room.config();
-    config.connect_timeout = Duration::from_millis(200);
+    config.connect_timeout = Duration::from_secs(1);
     config.pool_size = 1;
     let database = Database::new(&config).unwrap();
     let mut holder = room.connection().await;

@@ -13,6 +13,7 @@ mod invalidations;
 mod listing;
 mod listing_filters;
 mod migrations;
+mod outages;
 mod outbox;
 mod products;
 mod reconciler;
