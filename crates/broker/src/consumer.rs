@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The longest that opening or cancelling a consumer may take.
-pub(crate) const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
+const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See [`Broker::consume`].
 pub(crate) async fn consume<M: Message, H: Handler<M>>(
@@ -82,8 +82,8 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
 pub(crate) struct Counter<M, H> {
     pub(crate) names: Names,
     prefetch: u16,
-    /// How long settling a message may take.
-    patience: Duration,
+    /// How long settling a message, or looking after suspects, may take.
+    pub(crate) patience: Duration,
     desk: Arc<Desk<M, H>>,
     /// Counts the running handlers, over all connections.
     permits: Arc<Semaphore>,

@@ -135,7 +135,10 @@ impl Broker {
 
     /// Hands every message of the family `M` to `handler`, up to `prefetch` at once, until `stop` is cancelled.
     ///
-    /// It then takes no more, waits until the running handlers have ended and their messages are settled, and
+    /// A message that was begun before and never settled is worked on alone: its process does nothing else meanwhile.
+    /// After three such starts it is given up.
+    ///
+    /// At the stop it takes no more, waits until the running handlers have ended and their messages are settled, and
     /// returns. Dropping the future instead ends the handlers where they are; their messages go back to the queue at
     /// once. So a bounded drain is a timeout around this future, begun when `stop` is cancelled.
     ///

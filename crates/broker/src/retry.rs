@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{SecondsFormat, Utc};
+use fastrand::Rng;
 use lapin::BasicProperties;
 use messages::{Names, Work};
 
@@ -97,14 +98,8 @@ impl Ladder {
     /// How long a message is held back after its attempt. Now and then that is the delay of the rung before or after,
     /// so that what failed together does not come back together.
     pub(crate) fn delay_after(&self, attempt: u32) -> Option<Duration> {
-        let rung = self.rung(attempt)?;
-        let rung = match fastrand::usize(..2 * STRAYS) {
-            0 => rung.saturating_sub(1),
-            1 => rung.saturating_add(1),
-            _ => rung,
-        };
-        let last = self.delays.len().checked_sub(1)?;
-        self.delays.get(rung.min(last)).copied()
+        let rung = stray(self.rung(attempt)?, self.delays.len(), &mut Rng::new());
+        self.delays.get(rung).copied()
     }
 
     fn rung(&self, attempt: u32) -> Option<usize> {
@@ -182,6 +177,19 @@ impl Ladder {
     }
 }
 
+/// A rung, or by chance one beside it.
+fn stray(rung: usize, rungs: usize, random: &mut Rng) -> usize {
+    if random.usize(..STRAYS) > 0 {
+        return rung;
+    }
+    let (lower, higher) = (rung.checked_sub(1), Some(rung + 1).filter(|next| *next < rungs));
+    let beside = match (lower, higher) {
+        (Some(lower), Some(higher)) => Some(if random.bool() { lower } else { higher }),
+        (lower, higher) => lower.or(higher),
+    };
+    beside.unwrap_or(rung)
+}
+
 /// Why the attempts failed, as headers.
 fn history(letter: &Letter) -> Vec<(&'static str, String)> {
     let header = reasons_header(&letter.reasons);
@@ -194,6 +202,24 @@ fn history(letter: &Letter) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn about_a_quarter_strays_and_none_further_than_one_rung() {
+        let mut random = Rng::with_seed(7);
+        for rungs in 1..=4 {
+            for rung in 0..rungs {
+                let drawn: Vec<_> = (0..8_000).map(|_| stray(rung, rungs, &mut random)).collect();
+                assert!(
+                    drawn
+                        .iter()
+                        .all(|drawn| *drawn < rungs && drawn.abs_diff(rung) <= 1)
+                );
+                let strays = drawn.iter().filter(|drawn| **drawn != rung).count();
+                let expected = if rungs == 1 { 0..=0 } else { 1_800..=2_200 };
+                assert!(expected.contains(&strays), "{strays} on rung {rung} of {rungs}");
+            }
+        }
+    }
 
     #[test]
     fn what_was_given_up_stays_so_through_a_header() {

@@ -162,12 +162,15 @@ fn backoff() -> ExponentialBackoff {
         .build()
 }
 
-/// Tells the log of each outage once: when it begins, when its reason changes, and when it is over.
+/// How many reasons of an outage are told; the rest is for those who look closer.
+const REASONS_TOLD: usize = 4;
+
+/// Tells the log of each outage once: when it begins, each reason when it is new, and when it is over.
 struct Outage {
     role: &'static str,
     since: Instant,
     is_first: bool,
-    told: Option<String>,
+    told: Vec<String>,
 }
 
 impl Outage {
@@ -176,7 +179,7 @@ impl Outage {
             role: role.as_str(),
             since: Instant::now(),
             is_first: true,
-            told: None,
+            told: Vec::new(),
         }
     }
 
@@ -189,14 +192,14 @@ impl Outage {
     }
 
     fn goes_on(&mut self, error: String) {
-        if self.told.as_ref() == Some(&error) {
+        if self.told.contains(&error) || self.told.len() == REASONS_TOLD {
             debug!(role = self.role, error, "RabbitMQ is still away");
         } else {
             warn!(
                 role = self.role,
                 error, "cannot connect to RabbitMQ, trying again"
             );
-            self.told = Some(error);
+            self.told.push(error);
         }
     }
 

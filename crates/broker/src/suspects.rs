@@ -12,7 +12,7 @@ use tokio::{select, time::Instant};
 
 use crate::{
     connection::Live,
-    consumer::{CONSUMER_TIMEOUT, Counter, End, report},
+    consumer::{Counter, End, report},
     error::chain,
     handler::Handler,
     topology::queue_look,
@@ -117,7 +117,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
 
     /// A connection on which something is missing or late is replaced; the next one declares everything anew.
     async fn asked<T>(&self, live: &Live, step: impl Future<Output = lapin::Result<T>>) -> Result<T, End> {
-        match live.until(Instant::now() + CONSUMER_TIMEOUT, step).await {
+        match live.until(Instant::now() + self.patience, step).await {
             Some(Ok(value)) => Ok(value),
             Some(Err(error)) => {
                 live.suspect(format!("suspects cannot be looked after: {}", chain(&error)));

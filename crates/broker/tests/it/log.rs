@@ -89,6 +89,36 @@ async fn a_loss_and_a_recovery_are_told_once() {
     .await;
 }
 
+#[tokio::test(flavor = "current_thread")]
+async fn a_flood_of_retries_is_no_flood_of_warnings() {
+    let log = Log::default();
+    let _listening = log.listen();
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        let (handler, mut calls) = scripted(|delivery: &Delivery<Job>| match delivery.envelope.attempt {
+            1 => Outcome::Retry {
+                reason: "the source is away".to_owned(),
+            },
+            _ => Outcome::Done,
+        });
+        let (consumer, stop) = consuming(&broker, handler, 8);
+        for _ in 0..30 {
+            let (envelope, job) = job("https://pictures.example/1.jpg");
+            broker.publisher().publish(&envelope, &job).await.unwrap();
+        }
+        for _ in 0..60 {
+            calls.handled().await;
+        }
+        stop.cancel();
+        consumer.await.unwrap();
+        let lines = log.lines();
+        let told = |line: &&serde_json::Value| line["fields"]["reason"] == "the source is away";
+        let told = lines.iter().filter(told).count();
+        assert!((1..=5).contains(&told), "{told}");
+    })
+    .await;
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

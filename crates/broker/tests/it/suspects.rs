@@ -33,7 +33,7 @@ async fn what_kills_its_process_fails_after_three_starts_and_its_neighbours_succ
         let (envelope, why) = loop {
             let (broker, stop) = bench.broker().await;
             let (handler, mut calls) = scripted(workshop.clone());
-            let (consumer, _) = consuming(&broker, handler, 4);
+            let (consumer, end) = consuming(&broker, handler, 4);
             let died = tokio::select! {
                 () = workshop.killed.notified() => None,
                 given_up = async {
@@ -50,7 +50,8 @@ async fn what_kills_its_process_fails_after_three_starts_and_its_neighbours_succ
                     all.is_subset(&done.lock().unwrap()).then_some(())
                 })
                 .await;
-                consumer.abort();
+                end.cancel();
+                consumer.await.unwrap();
                 break given_up;
             }
             consumer.abort();
