@@ -57,7 +57,8 @@ impl Guard {
         let bound = self.request_timeout;
         self.budget.deposit();
         let once = || {
-            let answer = bounded(bound, call());
+            // The library's futures are large, and would lie in every caller's.
+            let answer = Box::pin(bounded(bound, call()));
             self.breaker.call(Error::is_transient, answer)
         };
         let pauses = ExponentialBuilder::default()
@@ -86,7 +87,8 @@ impl Guard {
     /// Makes a call once, even while the store is left alone; if that went well, it is not left alone any more.
     pub(crate) async fn look<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let bound = LOOK_TIMEOUT.min(self.request_timeout);
-        self.breaker.look(Error::is_transient, bounded(bound, call)).await
+        let answer = Box::pin(bounded(bound, call));
+        self.breaker.look(Error::is_transient, answer).await
     }
 
     /// True unless the store is left alone.
