@@ -2,6 +2,11 @@
 CREATE INDEX outbox_messages_idx ON outbox (id) WHERE work IN ('jobs', 'results');
 CREATE INDEX outbox_invalidations_idx ON outbox (id) WHERE work = 'cache';
 
+-- Nobody waits to be told of an invalidation, and notifying costs every commit more than the row does.
+DROP TRIGGER outbox_notify ON outbox;
+CREATE TRIGGER outbox_notify AFTER INSERT ON outbox
+    FOR EACH ROW WHEN (NEW.work <> 'cache') EXECUTE FUNCTION outbox_notify();
+
 ALTER TABLE images
     -- When its processing was last asked for, and how often it was asked again of this generation. Neither is shown,
     -- so neither changes the version of the product.

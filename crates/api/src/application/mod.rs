@@ -93,7 +93,7 @@ impl Application {
             callers: listen::listen(settings, shared)?,
             operators: listen::listen_to_operators(settings, health, metrics)?,
             relay,
-            invalidator: Invalidator::new(database.clone(), cache, wakeups.subscribe()),
+            invalidator: Invalidator::new(database.clone(), cache),
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             wakeups,
             results: ResultsHandler::new(catalogue, shutdown.token()),

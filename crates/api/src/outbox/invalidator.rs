@@ -14,14 +14,13 @@ use storage_postgres::{
 use storage_redis::Cache;
 use tokio_util::sync::CancellationToken;
 
-use super::{troubles::Troubles, wakeups::Wakeup};
+use super::troubles::Troubles;
 
 /// Invalidations that are carried out together.
 const BATCH_SIZE: u16 = 200;
-/// How long a notification waits for others, so that many changes are few turns.
-const GATHERING: Duration = Duration::from_millis(50);
-/// How often it is looked whether the cache is out of use, and how long until the next try to catch up.
-const CATCHING_UP: Duration = Duration::from_millis(250);
+/// From one look to the next. Nobody is notified of these rows: it would cost every change more than the row itself,
+/// for what has mostly been done already.
+const INTERVAL: Duration = Duration::from_millis(250);
 /// The longest pause after a failure, so that a cache that is back is soon used again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -30,16 +29,13 @@ pub struct Invalidator {
     database: Database,
     /// None where caching is off; the rows are deleted all the same.
     cache: Option<Cache>,
-    wakeup: Wakeup,
 }
 
 /// How a turn has ended.
 enum Turn {
     /// There is more to do.
     Again,
-    /// The cache is not in use yet.
-    Soon,
-    /// There is nothing more to do.
+    /// There is nothing more to do now.
     Rest,
     /// Redis does not take what there is to do.
     HeldUp(&'static str),
@@ -47,36 +43,25 @@ enum Turn {
 
 impl Invalidator {
     /// One that has not begun.
-    pub fn new(database: Database, cache: Option<Cache>, wakeup: Wakeup) -> Self {
-        Self {
-            database,
-            cache,
-            wakeup,
-        }
+    pub fn new(database: Database, cache: Option<Cache>) -> Self {
+        Self { database, cache }
     }
 
     /// Runs until `stop`. A batch that is under way is finished.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let mut troubles = Troubles::new("invalidations of the cache", LONGEST_PAUSE);
         while !stop.is_cancelled() {
             let turn = self.turn().await;
-            if let Ok(Turn::Again | Turn::Soon | Turn::Rest) = turn {
+            if matches!(turn, Ok(Turn::Again | Turn::Rest)) {
                 troubles.end();
             }
             let pause = match turn {
                 Ok(Turn::Again) => continue,
-                Ok(Turn::Soon) => Some(CATCHING_UP),
-                Ok(Turn::Rest) => None,
-                Ok(Turn::HeldUp(reason)) => Some(troubles.next(reason)),
-                Err(error) => Some(troubles.next(&error.to_string())),
+                Ok(Turn::Rest) => INTERVAL,
+                Ok(Turn::HeldUp(reason)) => troubles.next(reason),
+                Err(error) => troubles.next(&error.to_string()),
             };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = async { match pause {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => self.rest().await,
-                } } => {}
-            }
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
@@ -108,14 +93,11 @@ impl Invalidator {
             return Ok(if drained.claimed > 0 {
                 Turn::Again
             } else {
-                Turn::Soon
+                Turn::Rest
             });
         }
         cache.caught_up(token);
-        Ok(match cache.catching_up() {
-            Some(_) => Turn::Soon,
-            None => Turn::Again,
-        })
+        Ok(Turn::Rest)
     }
 
     async fn drain(&self) -> Result<Drained, StorageError> {
@@ -130,21 +112,5 @@ impl Invalidator {
             cache.products_invalidate(&floors).await
         };
         invalidations_drain(&self.database, BATCH_SIZE, carry_out).await
-    }
-
-    /// Waits for something to do.
-    async fn rest(&mut self) {
-        let out_of_use = async {
-            let Some(cache) = &self.cache else {
-                return std::future::pending().await;
-            };
-            while cache.catching_up().is_none() {
-                tokio::time::sleep(CATCHING_UP).await;
-            }
-        };
-        tokio::select! {
-            () = out_of_use => {}
-            () = self.wakeup.next() => tokio::time::sleep(GATHERING).await,
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Wakes whoever drains the outbox: one connection to the database listens for all of them.
+//! Wakes whoever publishes from the outbox, through a connection to the database that only listens.
 
 use std::time::Duration;
 

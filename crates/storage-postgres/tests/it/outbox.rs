@@ -5,7 +5,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use storage_postgres::{Drained, OutboxListener, OutboxStats, outbox_drain, outbox_stats};
+use storage_postgres::{
+    Drained, OutboxListener, OutboxStats, Updated, outbox_drain, outbox_stats, product_update,
+};
 use testkit::eventually;
 
 use crate::support::{Room, draft, product_of};
@@ -142,7 +144,11 @@ async fn a_listener_is_woken_by_every_commit_and_by_nothing_else() {
         .unwrap();
 
     // A change that writes no message wakes nobody, and an awakening that is not waited for is kept.
-    room.create(&product_of(draft("Mug"), 0)).await;
+    let quiet = room.create(&product_of(draft("Mug"), 0)).await;
+    let renamed = product_update(&room.database, quiet.account_id, quiet.id, None, |_| {
+        Ok::<_, ()>(draft("Cup"))
+    });
+    assert!(matches!(renamed.await, Ok(Updated::Changed(_))));
     assert!(futures_util::FutureExt::now_or_never(listener.wait()).is_none());
     room.create(&product_of(draft("Mug"), 1)).await;
     tokio::time::timeout(SOON, listener.wait())
