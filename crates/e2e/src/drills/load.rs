@@ -21,7 +21,7 @@ pub(super) struct Sample {
     pub(super) status: Option<u16>,
     /// Whether `Retry-After` was among the headers.
     pub(super) retry_after: bool,
-    /// What the answer says in the field that was asked for.
+    /// What the answer says in the field that was asked for, or why there was none.
     pub(super) word: Option<String>,
 }
 
@@ -89,17 +89,25 @@ async fn send(request: RequestBuilder, began: Instant, due: Instant, field: &'st
         retry_after: false,
         word: None,
     };
-    if let Ok(response) = request.send().await {
-        let status = response.status().as_u16();
-        sample.retry_after = response.headers().contains_key(RETRY_AFTER);
-        if let Ok(body) = response.json::<Value>().await {
+    match answer(request).await {
+        Ok((status, retry_after, body)) => {
             sample.status = Some(status);
-            let word = body.pointer(field).and_then(Value::as_str);
+            sample.retry_after = retry_after;
+            let body: Option<Value> = serde_json::from_slice(&body).ok();
+            let word = body.as_ref().and_then(|body| body.pointer(field)?.as_str());
             sample.word = word.map(str::to_owned);
         }
+        Err(error) => sample.word = Some(format!("{error:?}")),
     }
     sample.took = due.elapsed();
     sample
+}
+
+async fn answer(request: RequestBuilder) -> reqwest::Result<(u16, bool, Vec<u8>)> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let retry_after = response.headers().contains_key(RETRY_AFTER);
+    Ok((status, retry_after, response.bytes().await?.to_vec()))
 }
 
 /// Those that were due within a span of time.

@@ -41,6 +41,7 @@ async fn two_hundred_identical_posts_over_two_apis_make_one_product_and_give_one
 
     let mut bodies = BTreeMap::<String, usize>::new();
     for answers in callers {
+        let answers = answers.unwrap();
         let (last, refusals) = answers.split_last().unwrap();
         assert_eq!(last.status, 201, "{}", last.body);
         *bodies.entry(last.body.clone()).or_default() += 1;
@@ -58,7 +59,7 @@ async fn two_hundred_identical_posts_over_two_apis_make_one_product_and_give_one
 }
 
 /// Sends the request until it is carried out, as a well-behaved caller does; all answers in their order.
-async fn insist(client: Client, address: String) -> Vec<Answer> {
+async fn insist(client: Client, address: String) -> reqwest::Result<Vec<Answer>> {
     let body = json!({
         "name": "Mug",
         "price": {"amount": "5.00"},
@@ -70,18 +71,18 @@ async fn insist(client: Client, address: String) -> Vec<Answer> {
             .post(&address)
             .header("idempotency-key", "order-7")
             .json(&body);
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let header = response.headers().get(RETRY_AFTER);
         let answer = Answer {
             status: response.status().as_u16(),
             retry_after: header.and_then(|value| value.to_str().ok()?.parse().ok()),
-            body: response.text().await.unwrap(),
+            body: response.text().await?,
         };
         let wait = (answer.status == 409).then_some(answer.retry_after).flatten();
         answers.push(answer);
         match wait {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,
-            None => return answers,
+            None => return Ok(answers),
         }
     }
 }

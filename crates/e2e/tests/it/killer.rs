@@ -5,10 +5,7 @@ use std::fs;
 use e2e::{PATIENCE, System};
 use messages::Work;
 use testkit::{Binary, Reply, Signal, eventually, pictures};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    select,
-};
+use tokio::{net::TcpListener, select};
 
 /// Pictures beside the one that kills, as many before it as behind it.
 const NEIGHBOURS: usize = 10;
@@ -40,10 +37,14 @@ async fn a_picture_that_kills_its_process_fails_and_its_neighbours_are_ready() {
         loop {
             let caller = select! {
                 settled = &mut settled => break settled,
-                accepted = trap.accept() => accepted.unwrap().0,
+                accepted = trap.accept() => accepted.unwrap(),
             };
+            // The connection stays open, and is not answered, until the process is dead.
+            let (_connection, address) = caller;
             let victim = eventually(PATIENCE, async || {
-                workers.iter().position(|worker| is_caller(worker, &caller))
+                workers
+                    .iter()
+                    .position(|worker| is_caller(worker, address.port()))
             })
             .await;
             let mut victim = workers.swap_remove(victim);
@@ -82,10 +83,10 @@ async fn a_picture_that_kills_its_process_fails_and_its_neighbours_are_ready() {
     assert_eq!(system.broker.queue_depth(&names.dead()).await, Some(0));
 }
 
-/// Whether this process holds the other end of a connection.
-fn is_caller(worker: &Binary, connection: &TcpStream) -> bool {
+/// Whether this process holds the connection that comes from a port of this machine.
+fn is_caller(worker: &Binary, port: u16) -> bool {
     let process = format!("/proc/{}", worker.pid());
-    let port = format!(":{:04X}", connection.peer_addr().unwrap().port());
+    let port = format!(":{port:04X}");
     let sockets = fs::read_to_string(format!("{process}/net/tcp")).unwrap_or_default();
     // The second column is the own address, the tenth the number of the socket.
     let socket = sockets.lines().find_map(|line| {
