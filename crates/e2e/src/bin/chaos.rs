@@ -7,11 +7,7 @@
 
 use std::{env, fs, process::ExitCode, str::FromStr, time::Duration};
 
-use e2e::chaos::{
-    plan::Scope,
-    report::say,
-    run::{Config, run},
-};
+use e2e::chaos::{config::Config, plan::Scope, report::say, run::run};
 use testkit::workspace_root;
 use tokio::signal::{
     ctrl_c,

@@ -221,13 +221,7 @@ impl Audit {
 
 async fn read(client: &Client, model: &Model, evidence: &Evidence, api: usize, id: &str, version: i64) {
     let path = format!("/products/{id}");
-    let call = Call {
-        operation: Operation::Get,
-        method: Method::GET,
-        path: &path,
-        body: None,
-        header: None,
-    };
+    let call = Call::new(Operation::Get, Method::GET, &path);
     let answer = match client.call(api, call).await {
         Outcome::Answer(answer) if answer.status == 200 => answer,
         other => return evidence.broken(Promise::NothingLost, || format!("{id} cannot be read: {other:?}")),

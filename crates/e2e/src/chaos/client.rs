@@ -50,16 +50,40 @@ pub struct Answer {
 /// A call to be.
 #[derive(Debug)]
 pub struct Call<'c> {
-    /// What it counts as.
-    pub operation: Operation,
-    /// The method.
-    pub method: Method,
-    /// The path beneath `/api/v1`.
-    pub path: &'c str,
-    /// The body.
-    pub body: Option<&'c Value>,
-    /// A header beside the usual ones.
-    pub header: Option<(&'static str, String)>,
+    operation: Operation,
+    method: Method,
+    /// Beneath `/api/v1`.
+    path: &'c str,
+    body: Option<&'c Value>,
+    /// Beside the usual ones.
+    header: Option<(&'static str, String)>,
+}
+
+impl<'c> Call<'c> {
+    /// A call without body or header.
+    pub fn new(operation: Operation, method: Method, path: &'c str) -> Self {
+        Self {
+            operation,
+            method,
+            path,
+            body: None,
+            header: None,
+        }
+    }
+
+    /// Adds a body.
+    #[must_use]
+    pub fn with_body(mut self, body: &'c Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.header = Some((name, value));
+        self
+    }
 }
 
 /// A client of both apis.

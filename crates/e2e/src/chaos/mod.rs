@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod canary;
 pub mod client;
+pub mod config;
 pub mod evidence;
 pub mod faults;
 pub mod figures;

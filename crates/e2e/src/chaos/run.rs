@@ -2,8 +2,6 @@
 
 use std::{
     fs,
-    path::PathBuf,
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +17,7 @@ use super::{
     audit::Audit,
     canary::Canary,
     client::Client,
+    config::{Config, Summary, commit, panics_in},
     evidence::{Evidence, Promise},
     faults::Chaos,
     figures::Figures,
@@ -39,38 +38,6 @@ use super::{
 const START_PATIENCE: Duration = Duration::from_secs(90);
 /// How long creates whose outcome is unknown are tried again after the load has ended.
 const LEARN_PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a run is to be.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// From which load and faults follow.
-    pub seed: u64,
-    /// How long load and faults last.
-    pub duration: Duration,
-    /// Which faults.
-    pub scope: Scope,
-    /// Shortens the times of short faults.
-    pub share: f64,
-    /// How many short faults at most.
-    pub faults: usize,
-    /// How many clients.
-    pub clients: usize,
-    /// How many turns all clients together take in a second.
-    pub rate: f64,
-    /// How long everything may take to come to rest in the end.
-    pub settle: Duration,
-    /// Where logs and report go; emptied first.
-    pub folder: PathBuf,
-}
-
-/// What came of a run.
-#[derive(Debug)]
-pub struct Summary {
-    /// How often a promise was broken.
-    pub broken: u64,
-    /// The report, as Markdown.
-    pub report: String,
-}
 
 /// Runs it.
 ///
@@ -321,18 +288,4 @@ impl World {
             report: report.to_markdown(),
         })
     }
-}
-
-fn panics_in(log: &str) -> Vec<String> {
-    let lines = log.lines().filter(|line| line.contains("panicked at"));
-    lines.take(5).map(str::to_owned).collect()
-}
-
-fn commit() -> String {
-    let output = Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .current_dir(testkit::workspace_root())
-        .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.unwrap_or_else(|_| "unknown".to_owned())
 }
