@@ -226,7 +226,7 @@ async fn every_problem_has_a_page() {
 async fn while_the_database_is_away_writes_are_told_when_to_come_again() {
     let app = TestApp::start().await;
     app.database.refuse_connections().await;
-    let answer = testkit::eventually(std::time::Duration::from_secs(20), async || {
+    let answer = testkit::eventually(Duration::from_secs(20), async || {
         let answer = app.post(json!({"name": "Mug", "price": {"amount": "5"}})).await;
         (answer.status == 503).then_some(answer)
     })
