@@ -5,6 +5,10 @@ use std::{fmt::Write as _, time::Duration};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+/// How long a transaction may hold its locks without doing anything, in milliseconds, before the server ends it: its
+/// process stands still, or is gone without a word. Longer than publishing a batch takes, confirms included.
+const STANDSTILL_MILLISECONDS: u32 = 30_000;
+
 /// How to reach the database, and how long to wait for it.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
@@ -107,7 +111,10 @@ impl DatabaseConfig {
         match purpose {
             Purpose::Service => put(
                 "options",
-                &format!("-c statement_timeout={milliseconds} -c default_transaction_read_only=on"),
+                &format!(
+                    "-c statement_timeout={milliseconds} -c default_transaction_read_only=on \
+                     -c idle_in_transaction_session_timeout={STANDSTILL_MILLISECONDS}"
+                ),
             ),
             // A migration takes as long as it takes.
             Purpose::Migration => put("options", "-c statement_timeout=0"),

@@ -23,8 +23,9 @@ use crate::{
 
 /// How much longer than a statement may run the client waits for its end, before it takes the server for gone.
 const GRACE: Duration = Duration::from_secs(2);
-/// How many callers may wait for each connection of the pool. Beyond that a wait is hardly worth it.
-const WAITING_EACH: usize = 8;
+/// How many callers may wait for each connection of the pool: with the default settings somewhat more than
+/// `server.max_in_flight` lets in. Beyond that a wait is hardly worth it.
+const WAITING_EACH: usize = 32;
 
 /// The database: a pool of connections, shared by its clones.
 #[derive(Clone)]

@@ -7,8 +7,12 @@ use std::{
     time::Duration,
 };
 
-use broker::{DEAD_REASON_HEADER, Delivery, GiveUp, Outcome, REASONS_HEADER, STARTS_HEADER};
-use messages::{Job, Work};
+use broker::{DEAD_REASON_HEADER, Delivery, GiveUp, Outcome, Outgoing, REASONS_HEADER, STARTS_HEADER};
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable},
+};
+use messages::{Job, Message as _, Work};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -20,6 +24,9 @@ use crate::{
     consumer::Gate,
     proxy::Proxy,
 };
+
+/// How often ordinary work is interrupted in the test of that.
+const TURNS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_kills_its_process_fails_after_three_starts_and_its_neighbours_succeed() {
@@ -219,6 +226,38 @@ async fn a_suspect_that_fails_goes_up_the_ladder_and_is_none_any_more() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_for_suspects_strand_no_ordinary_message() {
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Done);
+        let (consumer, stop) = consuming(&broker, handler, 8);
+        let publisher = broker.publisher();
+        let mut expected = HashSet::new();
+        for _ in 0..TURNS {
+            // Its turn interrupts the rest.
+            put_suspect(bench).await;
+            for _ in 0..10 {
+                let batch: Vec<_> = (0..20)
+                    .map(|_| outgoing("https://pictures.example/a.jpg"))
+                    .collect();
+                expected.extend(batch.iter().map(|outgoing| outgoing.envelope.message_id));
+                for published in publisher.publish_batch(&batch).await {
+                    published.unwrap();
+                }
+            }
+        }
+        let mut done = HashSet::new();
+        while !expected.is_subset(&done) {
+            done.insert(calls.handled().await.message_id);
+        }
+        stop.cancel();
+        consumer.await.unwrap();
+        assert_eq!(bench.jobs_left().await, 0);
+    })
+    .await;
+}
+
 /// Where work takes a moment, and a killer ends its process.
 #[derive(Clone, Default)]
 struct Workshop {
@@ -262,6 +301,30 @@ impl AsyncAct for Workshop {
         self.done.lock().unwrap().insert(id);
         Outcome::Done
     }
+}
+
+fn outgoing(address: &str) -> Outgoing {
+    let (envelope, job) = job(address);
+    Outgoing {
+        work: Work::Jobs,
+        type_name: job.type_name().to_owned(),
+        envelope,
+        body: job.encode().unwrap(),
+    }
+}
+
+/// A message that was begun once before and never settled.
+async fn put_suspect(bench: &Bench) {
+    let suspect = outgoing("https://pictures.example/suspect.jpg");
+    let mut headers = FieldTable::default();
+    headers.insert(STARTS_HEADER.into(), AMQPValue::LongLongInt(1));
+    let properties = BasicProperties::default()
+        .with_type(suspect.type_name.into())
+        .with_message_id(suspect.envelope.message_id.to_string().into())
+        .with_correlation_id(suspect.envelope.correlation_id.to_string().into())
+        .with_timestamp(1_700_000_000)
+        .with_headers(headers);
+    bench.put(properties, &suspect.body).await;
 }
 
 async fn publish(bench: &Bench, kind: &str, count: usize) -> Vec<Uuid> {

@@ -144,9 +144,9 @@ async fn when_too_many_wait_for_a_connection_the_next_is_refused_at_once() {
     database.check().await.unwrap();
     let mut holder = room.connection().await;
     holder.batch_execute("BEGIN; LOCK TABLE products").await.unwrap();
-    // One has the connection, eight wait for it.
+    // One has the connection, 32 wait for it.
     let mut calls = JoinSet::new();
-    for _ in 0..10 {
+    for _ in 0..34 {
         let database = database.clone();
         calls.spawn(async move { call(&database).await });
     }
