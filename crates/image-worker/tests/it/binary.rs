@@ -6,7 +6,8 @@ use broker::Broker;
 use domain::{AccountId, ImageId, ProductId};
 use messages::{Envelope, ImageProcessV1, ImageSource, Job, Work};
 use testkit::{
-    Binary, Origin, Reply, Signal, TestBroker, TestBucket, eventually, free_port, pictures, services,
+    Binary, Mode, Origin, Proxy, Reply, Signal, TestBroker, TestBucket, eventually, free_port, pictures,
+    services,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -126,9 +127,41 @@ async fn it_logs_each_step_and_ends_when_it_is_told_to() {
             .lines()
             .find(|line| line.contains(&format!("\"message\":\"{step}\"")))
             .unwrap_or_else(|| panic!("no line says `{step}`"));
-        for part in [id.as_str(), "\"duration_ms\":", "\"request_id\":\"request-7\""] {
+        for part in [
+            id.as_str(),
+            "\"duration_ms\":",
+            "\"request_id\":\"request-7\"",
+            "\"host\":\"localhost\"",
+        ] {
             assert!(line.contains(part), "{line}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_is_told_of_once_and_so_is_its_return() {
+    let place = Place::make().await;
+    let line = Proxy::start(services().s3_endpoint.trim_start_matches("http://")).await;
+    let mut worker = place
+        .start_worker(&[
+            ("PMS__AWS__ENDPOINT", &format!("http://{}", line.address())),
+            ("PMS__AWS__REQUEST_TIMEOUT", "20s"),
+            ("PMS__WORKER__CONCURRENCY", "3"),
+        ])
+        .await;
+    line.set(Mode::Cut);
+    for path in ["/a.png", "/b.png", "/c.png", "/d.png"] {
+        let reply = Reply::png(pictures::png(40, 30, [9, 9, 9]));
+        place.ask_for_url(place.origin.serve(path, reply)).await;
+    }
+    eventually(DEADLINE, || async { (line.turned_away() >= 15).then_some(()) }).await;
+    line.set(Mode::Pass);
+    place.ready(Work::Results, 8).await;
+    worker.signal(Signal::Term);
+    assert_eq!(worker.wait_for_exit(DEADLINE).await.code(), Some(0));
+    let log = worker.log();
+    for event in ["the object store is away", "the object store is back"] {
+        assert_eq!(log.matches(event).count(), 1, "{event}: {log}");
     }
 }
 

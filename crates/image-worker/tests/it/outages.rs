@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{ImageErrorCode::StorageUnavailable, ImageId};
+use image_worker::patience::LONGEST_WAIT;
 use messages::{ImagePurgeV1, ImageSource, Job, Work};
 use storage_s3::{CACHE_IMMUTABLE, S3Config, keys};
 use testkit::{Mode, Proxy, Reply, eventually, pictures, services};
@@ -13,12 +14,12 @@ fn png() -> Reply {
     Reply::png(pictures::png(60, 40, [1, 200, 3]))
 }
 
-/// A bucket that is reached through `line`, with a request's patience of a second.
+/// A bucket that is reached through `line`, with a request's patience of a few seconds.
 fn behind(line: &Proxy) -> impl FnOnce(&mut S3Config) {
     let endpoint = format!("http://{}", line.address());
     |config| {
         config.endpoint = Some(endpoint);
-        config.request_timeout = Duration::from_secs(1);
+        config.request_timeout = Duration::from_secs(3);
     }
 }
 
@@ -101,22 +102,27 @@ async fn nothing_is_begun_while_the_bucket_is_known_to_be_away() {
     let line = line_to_s3().await;
     let stage = Stage::with_detour(behind(&line)).await;
     line.set(Mode::Cut);
+    eventually(DEADLINE, || async {
+        stage.store.object_get("originals/none", 1).await.unwrap_err();
+        (!stage.store.is_usable()).then_some(())
+    })
+    .await;
+
     let mut jobs = Vec::new();
-    // More than are worked on at a time.
-    for number in 0..6 {
+    for number in 0..CONCURRENCY + 2 {
         let path = format!("/{number}.png");
         jobs.push((stage.ask_for_url(stage.origin.serve(&path, png())).await, path));
     }
-    missed(&line).await;
-    let begun = jobs
-        .iter()
-        .filter(|(job, _)| !stage.answers(job.image_id).is_empty())
-        .count();
-    let fetched: usize = jobs.iter().map(|(_, path)| stage.origin.hits(path)).sum();
-    assert!(
-        begun <= CONCURRENCY && fetched <= CONCURRENCY,
-        "{begun} begun, {fetched} fetched"
-    );
+    // Nobody looks for the bucket but a job that waits.
+    let before = line.turned_away();
+    eventually(DEADLINE, || async {
+        (line.turned_away() >= before + 3).then_some(())
+    })
+    .await;
+    for (job, path) in &jobs {
+        assert_eq!(stage.answers(job.image_id), []);
+        assert_eq!(stage.origin.hits(path), 0);
+    }
     line.set(Mode::Pass);
     for (job, path) in &jobs {
         assert_eq!(stage.processed(job).await.attempt, 1);
@@ -125,23 +131,50 @@ async fn nothing_is_begun_while_the_bucket_is_known_to_be_away() {
     stage.dead(0).await;
 }
 
+/// Too long a ladder for anything to come back over it.
+const LONG_LADDER: [Duration; 1] = [Duration::from_hours(1)];
+
+/// Waits until so many jobs are back in their queue.
+async fn back(stage: &Stage, count: u32) {
+    let queue = stage.rabbit.names().queue(Work::Jobs);
+    eventually(DEADLINE, || async {
+        (stage.rabbit.queue_depth(&queue).await == Some(count)).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_job_that_waits_goes_back_to_the_queue_when_the_worker_stops() {
     let line = line_to_s3().await;
-    let stage = Stage::with_detour(behind(&line)).await;
+    let stage = Stage::build(LIMITS, &LONG_LADDER, LONGEST_WAIT, behind(&line)).await;
     line.set(Mode::Cut);
     let job = stage.ask_for_url(stage.origin.serve("/a.png", png())).await;
     stage.publish(&purge(ImageId::generate())).await;
     missed(&line).await;
     stage.stop_working();
-    let names = stage.rabbit.names();
+    back(&stage, 2).await;
+    // Only that it had begun was told.
+    assert_eq!(stage.answers(job.image_id).len(), 1);
+    stage.dead(0).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_leads_nowhere_at_a_stop_costs_no_attempt() {
+    let stage = Stage::build(LIMITS, &LONG_LADDER, LONGEST_WAIT, |_| {}).await;
+    let body = pictures::png(60, 40, [1, 200, 3]);
+    let slow = Reply::Slow {
+        content_type: "image/png".to_owned(),
+        bytes_per_second: body.len() / 2,
+        body: body.into(),
+    };
+    stage.ask_for_url(stage.origin.serve("/a.png", slow)).await;
     eventually(DEADLINE, || async {
-        let ready = stage.rabbit.queue_depth(&names.queue(Work::Jobs)).await;
-        (ready == Some(2)).then_some(())
+        (stage.origin.hits("/a.png") == 1).then_some(())
     })
     .await;
-    // Not over the ladder, and told to nobody.
-    assert_eq!(stage.answers(job.image_id).len(), 1);
+    stage.rabbit.unroute(Work::Results).await;
+    stage.stop_working();
+    back(&stage, 1).await;
     stage.dead(0).await;
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Stage {
     stop: CancellationToken,
     pub(crate) origin: Origin,
     pub(crate) bucket: TestBucket,
+    /// The worker's own way to the bucket.
+    pub(crate) store: ObjectStore,
     pub(crate) rabbit: TestBroker,
 }
 
@@ -95,7 +97,8 @@ impl Stage {
         Self::build(LIMITS, &RETRY_DELAYS, longest_wait, detour).await
     }
 
-    async fn build(
+    /// A worker with everything decided.
+    pub(crate) async fn build(
         limits: FetchLimits,
         retry_delays: &[Duration],
         longest_wait: Duration,
@@ -107,6 +110,7 @@ impl Stage {
         let bucket = TestBucket::create().await;
         let mut store = bucket.config();
         detour(&mut store);
+        let store = ObjectStore::new(store).await.unwrap();
         let stop = CancellationToken::new();
         let stop_jobs = stop.child_token();
         let broker = Broker::start(broker_config(&rabbit, retry_delays), stop.clone());
@@ -115,11 +119,7 @@ impl Stage {
         let handler = JobHandler::new(Processor {
             fetcher,
             renderer: Renderer::new(configure::render_profile(&defaults), CONCURRENCY, RENDER_TIMEOUT),
-            store: PatientStore::new(
-                ObjectStore::new(store).await.unwrap(),
-                stop_jobs.clone(),
-                longest_wait,
-            ),
+            store: PatientStore::new(store.clone(), stop_jobs.clone(), longest_wait),
             publisher: broker.publisher(),
             stop: stop_jobs.clone(),
         });
@@ -140,6 +140,7 @@ impl Stage {
             stop,
             origin: Origin::start().await,
             bucket,
+            store,
             rabbit,
         }
     }
