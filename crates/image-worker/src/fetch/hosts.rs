@@ -17,8 +17,11 @@ use crate::failure::Failure;
 
 /// Hosts that are remembered.
 const HOSTS_MAX: usize = 512;
-/// Requests that are judged; half of them must fail. A single bad picture on its way down the retry ladder is not enough.
-const JUDGED_REQUESTS: usize = 8;
+/// Requests that are judged. A single bad picture on its way down the retry ladder is not enough.
+const JUDGED_REQUESTS: usize = 10;
+/// How many of them must fail. A host that still serves some pictures is not left alone: each that is refused here
+/// loses one of its attempts.
+const FAILURE_SHARE: f32 = 0.9;
 /// How long a host is left alone: less than the first step of the retry ladder is by default.
 const LEFT_ALONE_FOR: Duration = Duration::from_secs(5);
 /// Requests at once that find out whether it is back.
@@ -36,7 +39,7 @@ impl Hosts {
     pub(super) fn new(limits: &FetchLimits) -> Self {
         let config = BreakerConfig {
             judged_calls: JUDGED_REQUESTS,
-            failure_share: 0.5,
+            failure_share: FAILURE_SHARE,
             open_for: LEFT_ALONE_FOR,
             // A long download speaks of the picture, not of its host.
             slow_after: limits.total_timeout,
