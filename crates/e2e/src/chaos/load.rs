@@ -127,7 +127,7 @@ impl Caller {
         self.keys += 1;
         let key = format!("key-{}-{}", self.number, self.keys);
         let mut images = Vec::new();
-        for _ in 0..self.rng.usize(..3) {
+        for _ in 0..self.rng.usize(..4) {
             images.push(json!({"source_url": self.sources.invent(&mut self.rng).await}));
         }
         let body = json!({

@@ -96,12 +96,10 @@ impl Deck {
         }
         // What hurts most comes more often.
         if scope == Scope::Everything {
-            combinations.extend([
-                (Target::Api, Kind::Kill),
-                (Target::Worker, Kind::Kill),
-                (Target::RabbitMq, Kind::Silent),
-                (Target::RabbitMq, Kind::Reset),
-            ]);
+            combinations.extend([(Target::Api, Kind::Kill), (Target::Worker, Kind::Kill)]);
+            for kind in [Kind::Silent, Kind::Reset] {
+                combinations.extend([(Target::RabbitMq, kind); 2]);
+            }
         }
         Self::new(seed, combinations, false, share)
     }
@@ -162,7 +160,7 @@ impl Deck {
         let pause = if long {
             seconds(30.0..60.0, rng)
         } else {
-            seconds(1.0..4.0, rng)
+            seconds(0.5..3.0, rng)
         };
         let mode = match kind {
             Kind::Latency => Mode::Delay(Duration::from_millis(rng.u64(40..250))),
@@ -172,10 +170,12 @@ impl Deck {
             Kind::Silent => Mode::Silent,
             Kind::Kill | Kind::Freeze | Kind::Restart => Mode::Pass,
         };
-        let share = match rng.u8(..5) {
-            0 => Share::Odd,
-            1 => Share::Even,
-            _ => Share::Every,
+        // Publishing and consuming have a connection each, and what is let go on one must be safe on the other.
+        let partial = if target == Target::RabbitMq { 7 } else { 4 };
+        let share = match rng.u8(..10) {
+            number if number >= partial => Share::Every,
+            number if number % 2 == 0 => Share::Odd,
+            _ => Share::Even,
         };
         Fault {
             target,

@@ -16,7 +16,7 @@ use testkit::{Origin, Reply, pictures};
 pub enum Source {
     /// At once and rightly.
     Good,
-    /// Rightly, within a second or two.
+    /// Rightly, within half a second to two and a half.
     Slow,
     /// By way of a redirect.
     Redirected,
@@ -115,8 +115,9 @@ impl Sources {
     /// A new source of any kind, as often as suits; its address.
     pub async fn invent(&self, rng: &mut Rng) -> String {
         let source = match rng.u8(..100) {
-            0..62 => Source::Good,
-            62..70 => Source::Slow,
+            0..55 => Source::Good,
+            // Whatever is under way when a fault comes is what can be lost.
+            55..70 => Source::Slow,
             70..74 => Source::Redirected,
             74..76 => Source::Mistyped,
             76..81 => Source::Flaky,
@@ -142,7 +143,7 @@ impl Sources {
         let reply = match source {
             Source::Good if rng.u8(..20) == 0 => Reply::jpeg(self.photograph.clone()),
             Source::Good => good,
-            Source::Slow => slow(picture, rng.f64() + 0.5),
+            Source::Slow => slow(picture, rng.f64() * 2.0 + 0.5),
             Source::Redirected => {
                 let target = format!("/to{path}");
                 self.steady.serve(&target, good);
