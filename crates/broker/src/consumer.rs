@@ -66,10 +66,7 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
             .until(Instant::now() + CONSUMER_TIMEOUT, counter.open(&live))
             .await
         {
-            Some(Ok(channel)) => {
-                counter.serve(&live, &channel).await;
-                last_channel = Some(channel);
-            }
+            Some(Ok(channel)) => last_channel = Some(counter.serve(&live, channel).await),
             Some(Err(error)) => live.suspect(format!("consuming cannot begin: {}", chain(&error))),
             None => live.suspect("consuming could not begin in time"),
         }
@@ -120,16 +117,46 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     }
 
     /// Hands out messages, ordinary ones and suspects by turns, until told to stop or until the connection is lost.
-    async fn serve(&mut self, live: &Arc<Live>, channel: &Channel) {
-        loop {
-            let ended = match self.work_ordinarily(live, channel).await {
-                Ok(()) => self.work_alone(live, channel).await.err(),
-                Err(end) => Some(end),
-            };
-            if ended.is_some() {
-                return;
+    /// Answers with the channel that was used last.
+    async fn serve(&mut self, live: &Arc<Live>, mut channel: Channel) -> Channel {
+        while self.work_ordinarily(live, &channel).await.is_ok() {
+            let begun = Instant::now();
+            if self.let_run_out(live).await.is_err() {
+                break;
+            }
+            // What the broker had under way when the consumer was cancelled reaches nobody here. It stays unsettled for
+            // as long as its channel is open, so that is not used again.
+            match self.channel_replace(live, &channel).await {
+                Ok(fresh) => channel = fresh,
+                Err(_) => break,
+            }
+            if self.work_alone(live, &channel, begun).await.is_err() {
+                break;
             }
         }
+        channel
+    }
+
+    /// Waits until what was begun has ended.
+    async fn let_run_out(&mut self, live: &Live) -> Result<(), End> {
+        let stop = self.stop.clone();
+        while !self.running.is_empty() {
+            select! {
+                biased;
+                () = stop.cancelled() => return Err(End::Stop),
+                () = live.gone() => return Err(End::Lost),
+                Some(ended) = self.running.join_next() => report(ended),
+            }
+        }
+        Ok(())
+    }
+
+    async fn channel_replace(&self, live: &Arc<Live>, channel: &Channel) -> Result<Channel, End> {
+        self.asked(live, async {
+            channel.close(200, "OK".into()).await?;
+            self.open(live).await
+        })
+        .await
     }
 
     /// Takes messages of the work queue until it is time to look after suspects.

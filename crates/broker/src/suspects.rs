@@ -8,11 +8,11 @@ use std::{sync::Arc, time::Duration};
 
 use lapin::{Channel, Queue, message::Delivery, options::BasicGetOptions};
 use messages::Message;
-use tokio::{select, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     connection::Live,
-    consumer::{Counter, End, report},
+    consumer::{Counter, End},
     error::chain,
     handler::Handler,
     topology::queue_look,
@@ -77,18 +77,14 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         Ok(fastrand::u32(..consumers.max(1)) < waiting)
     }
 
-    /// Lets the ordinary work run out, and then works on suspects one by one. The consumer has ended by then.
-    pub(crate) async fn work_alone(&mut self, live: &Arc<Live>, channel: &Channel) -> Result<(), End> {
-        let begun = Instant::now();
+    /// Works on suspects one by one, in a turn that has `begun`. The ordinary work has ended by then.
+    pub(crate) async fn work_alone(
+        &mut self,
+        live: &Arc<Live>,
+        channel: &Channel,
+        begun: Instant,
+    ) -> Result<(), End> {
         let stop = self.stop.clone();
-        while !self.running.is_empty() {
-            select! {
-                biased;
-                () = stop.cancelled() => return Err(End::Stop),
-                () = live.gone() => return Err(End::Lost),
-                Some(ended) = self.running.join_next() => report(ended),
-            }
-        }
         let alone_since = Instant::now();
         while alone_since.elapsed() < TURN {
             if stop.is_cancelled() {
@@ -116,7 +112,11 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     }
 
     /// A connection on which something is missing or late is replaced; the next one declares everything anew.
-    async fn asked<T>(&self, live: &Live, step: impl Future<Output = lapin::Result<T>>) -> Result<T, End> {
+    pub(crate) async fn asked<T>(
+        &self,
+        live: &Live,
+        step: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, End> {
         match live.until(Instant::now() + self.patience, step).await {
             Some(Ok(value)) => Ok(value),
             Some(Err(error)) => {
