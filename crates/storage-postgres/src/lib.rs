@@ -40,7 +40,7 @@ pub use image_asks::{ASKS_MAX, SilentImage, StuckImages, images_stuck_ask};
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
 pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
-pub use orphans::{Orphan, OrphanReason, StoredGeneration, orphans_purge};
+pub use orphans::{Orphan, OrphanReason, StoredGeneration, Swept, orphans_purge};
 pub use outbox::{Cause, Drained, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_listener::OutboxListener;
 pub use product_create::{Created, product_create};

@@ -50,23 +50,45 @@ pub enum OrphanReason {
     Failed,
 }
 
+/// So many images may be gone of one page of the bucket, however few are known. A deleted product has its objects purged
+/// at once, so what is found here are remnants.
+const GONE_PLAUSIBLE: usize = 50;
+
+/// What came of a look at objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// These are purged.
+    Purged(Vec<Orphan>),
+    /// More than 50 images, and more than half of them, are gone. More likely than that is a bucket that belongs to
+    /// another database, or a database that was restored or emptied. Nothing is purged.
+    Implausible {
+        /// Images that are gone.
+        gone: usize,
+        /// Images that were looked at.
+        of: usize,
+    },
+}
+
 /// Asks for those objects to be deleted that no image needs, with one job for each image or generation: never for what
 /// an unfinished or ready image has at its current generation, and never for the original of an image that is there.
 ///
 /// # Errors
 /// See [`StorageError`].
-pub async fn orphans_purge(
-    database: &Database,
-    stored: &[StoredGeneration],
-) -> Result<Vec<Orphan>, StorageError> {
+pub async fn orphans_purge(database: &Database, stored: &[StoredGeneration]) -> Result<Swept, StorageError> {
     if stored.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Swept::Purged(Vec::new()));
     }
     let lease = database.lease().await?;
     let connection = lease.connection();
     lease
         .transact(async {
-            let known = images_find(connection, stored).await?;
+            let ids: BTreeSet<Uuid> = stored.iter().map(|stored| stored.image_id.uuid()).collect();
+            let of = ids.len();
+            let known = images_find(connection, ids).await?;
+            let gone = of - known.len();
+            if gone > GONE_PLAUSIBLE && gone * 2 > of {
+                return Ok(End::Rollback(Swept::Implausible { gone, of }));
+            }
             let orphans: BTreeSet<(Orphan, Option<AccountId>)> = stored
                 .iter()
                 .filter_map(|stored| judge(*stored, &known))
@@ -83,7 +105,7 @@ pub async fn orphans_purge(
                 .collect::<Result<Vec<_>, _>>()?;
             outbox_insert_in_txn(connection, &purges).await?;
             let orphans = orphans.into_iter().map(|(orphan, _)| orphan).collect();
-            Ok(End::Commit(orphans))
+            Ok(End::Commit(Swept::Purged(orphans)))
         })
         .await
 }
@@ -94,13 +116,12 @@ struct Known {
     status: ImageStatus,
 }
 
-/// The images of these objects, as far as there are any. Objects appear only after the image is committed, so one that
+/// These images, as far as there are any. Objects appear only after the image is committed, so one that
 /// is missing here has been deleted.
 async fn images_find(
     connection: &AsyncPgConnection,
-    stored: &[StoredGeneration],
+    ids: BTreeSet<Uuid>,
 ) -> Result<BTreeMap<ImageId, Known>, StorageError> {
-    let ids: BTreeSet<Uuid> = stored.iter().map(|stored| stored.image_id.uuid()).collect();
     let rows: Vec<(Uuid, Uuid, i32, String)> = images::table
         .filter(images::id.eq_any(ids))
         .select((images::id, images::account_id, images::generation, images::status))

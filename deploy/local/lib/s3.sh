@@ -49,13 +49,17 @@ s3_request() {
 
 s3_answers() { [[ $(s3_request "$(s3_endpoint)/") == 200 ]]; }
 
-s3_settle() {
-    local bucket status
-    bucket=$(s3_endpoint)/$s3_bucket
+s3_settle() { s3_open_bucket "$s3_bucket"; }
+
+# s3_open_bucket NAME: makes a bucket, if it is not there, whose variants anybody may read.
+s3_open_bucket() {
+    local name=$1 bucket status policy
+    bucket=$(s3_endpoint)/$name
+    policy=$(sed "s,:::$s3_bucket/,:::$name/," "$here/s3/bucket-policy.json")
     status=$(s3_request --request PUT "$bucket")
-    [[ $status == 200 || $status == 409 ]] || die "s3: making the bucket $s3_bucket answered $status"
-    status=$(s3_request --request PUT "$bucket?policy=" --data-binary "@$here/s3/bucket-policy.json")
-    [[ $status == 204 ]] || die "s3: setting the policy of $s3_bucket answered $status"
+    [[ $status == 200 || $status == 409 ]] || die "s3: making the bucket $name answered $status"
+    status=$(s3_request --request PUT "$bucket?policy=" --data-binary "$policy")
+    [[ $status == 204 ]] || die "s3: setting the policy of $name answered $status"
 }
 
 s3_env() {

@@ -7,7 +7,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use domain::ImageId;
-use storage_postgres::{Database, Orphan, OrphanReason, StorageError, StoredGeneration, orphans_purge};
+use storage_postgres::{
+    Database, Orphan, OrphanReason, StorageError, StoredGeneration, Swept, orphans_purge,
+};
 use storage_s3::{ObjectStore, ObjectsPage, S3Config, keys::ObjectKey};
 use tokio::time::Instant;
 
@@ -52,6 +54,11 @@ enum SweepError {
     Store(#[from] storage_s3::Error),
     #[error(transparent)]
     Database(#[from] StorageError),
+    #[error(
+        "{gone} of {of} pictures in the bucket are none of this database; nothing is deleted. Give each database a bucket \
+         of its own, or delete by hand what is left over"
+    )]
+    Foreign { gone: usize, of: usize },
 }
 
 /// Looks through the bucket, a few pages in each turn.
@@ -107,7 +114,11 @@ impl Sweep {
         for _ in 0..PAGES_PER_TURN {
             let (prefix, after) = (PREFIXES[self.place.0], self.place.1.as_deref());
             let page = store.objects_page(prefix, after, PAGE_OBJECTS).await?;
-            for orphan in orphans_purge(&self.database, &self.candidates(&page)).await? {
+            let orphans = match orphans_purge(&self.database, &self.candidates(&page)).await? {
+                Swept::Purged(orphans) => orphans,
+                Swept::Implausible { gone, of } => return Err(SweepError::Foreign { gone, of }),
+            };
+            for orphan in orphans {
                 let Orphan {
                     image_id, generation, ..
                 } = orphan;

@@ -4,7 +4,7 @@ use domain::{ImageId, ImageStatus};
 use futures_util::future::join_all;
 use messages::{Job, Message as _};
 use storage_postgres::{
-    ASKS_MAX, Orphan, OrphanReason, ReconcilerLock, SilentImage, StoredGeneration, StuckImages,
+    ASKS_MAX, Orphan, OrphanReason, ReconcilerLock, SilentImage, StoredGeneration, StuckImages, Swept,
     image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, outbox_drain,
 };
 use testkit::eventually;
@@ -171,7 +171,7 @@ async fn only_objects_that_no_image_needs_are_purged_each_image_or_generation_by
         .flat_map(|image| [stored(image, 1, false), stored(image, 1, true)])
         .chain([stored(4, 2, false), stored(4, 3, false), stored(4, 2, false)])
         .collect();
-    let mut orphans = orphans_purge(&room.database, &all).await.unwrap();
+    let mut orphans = purge(&room, &all).await;
     orphans.sort_by_key(|orphan| (orphan.reason, orphan.generation));
     let orphan = |image: usize, generation, reason| Orphan {
         image_id: created.images[image].id,
@@ -199,5 +199,30 @@ async fn only_objects_that_no_image_needs_are_purged_each_image_or_generation_by
     assert_eq!(purges, expected);
     let standing = room.get(&created).await.unwrap();
     assert_eq!(standing.images[0].status, ImageStatus::Pending);
-    assert_eq!(orphans_purge(&room.database, &[]).await.unwrap(), []);
+    assert_eq!(purge(&room, &[]).await, []);
+}
+
+#[tokio::test]
+async fn the_objects_of_another_database_are_not_purged() {
+    let room = Room::open().await;
+    let foreign = |count: usize| -> Vec<_> {
+        (0..count)
+            .map(|_| StoredGeneration {
+                image_id: ImageId::generate(),
+                generation: 1,
+                is_original: false,
+            })
+            .collect()
+    };
+    let swept = orphans_purge(&room.database, &foreign(51)).await.unwrap();
+    assert_eq!(swept, Swept::Implausible { gone: 51, of: 51 });
+    assert!(drain_jobs(&room).await.is_empty());
+    assert_eq!(purge(&room, &foreign(50)).await.len(), 50);
+}
+
+async fn purge(room: &Room, stored: &[StoredGeneration]) -> Vec<Orphan> {
+    match orphans_purge(&room.database, stored).await.unwrap() {
+        Swept::Purged(orphans) => orphans,
+        implausible @ Swept::Implausible { .. } => panic!("{implausible:?}"),
+    }
 }
