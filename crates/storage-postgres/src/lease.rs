@@ -98,25 +98,25 @@ impl Lease {
         let mut connection = self.connection();
         let begin = connection.batch_execute("BEGIN READ WRITE").map_err(unavailable);
         let ((), end) = try_join(begin, work.map(Ok)).await?;
-        let mut connection = self.connection();
         match end {
-            Ok(End::Commit(value)) => {
-                connection.batch_execute("COMMIT").await?;
-                Ok(value)
-            }
-            Ok(End::Rollback(value)) => {
-                connection.batch_execute("ROLLBACK").await?;
-                Ok(value)
-            }
+            Ok(End::Commit(value)) => self.conclude("COMMIT").await.map(|()| value),
+            Ok(End::Rollback(value)) => self.conclude("ROLLBACK").await.map(|()| value),
             Err(error @ StorageError::Unavailable(_)) => Err(error),
-            Err(error) => {
-                // The first error is the one to tell; a connection that cannot roll back is of no more use.
-                match connection.batch_execute("ROLLBACK").await {
-                    Ok(()) => Err(error),
-                    Err(rollback) => Err(unavailable(rollback)),
-                }
-            }
+            // The first error is the one to tell; a connection that cannot roll back is of no more use.
+            Err(error) => match self.conclude("ROLLBACK").await {
+                Ok(()) => Err(error),
+                Err(rollback) => Err(StorageError::Unavailable(rollback.into())),
+            },
         }
+    }
+
+    /// The last statement has a limit of its own: a transaction may have been given a long one, for something else.
+    async fn conclude(&self, statement: &str) -> Result<(), StorageError> {
+        let mut connection = self.connection();
+        bounded(self.database.patience(), async {
+            Ok(connection.batch_execute(statement).await?)
+        })
+        .await
     }
 
     /// Waits for `work`, by whose end the server is judged. Work that was under way in an outage is not waited for

@@ -6,11 +6,11 @@ use std::{
 use diesel_async::SimpleAsyncConnection as _;
 use domain::{AccountId, ProductId};
 use futures_util::future::join_all;
-use storage_postgres::{Database, DatabaseConfig, StorageError, product_get};
+use storage_postgres::{Database, DatabaseConfig, StorageError, outbox_drain, product_get};
 use testkit::{Mode, Proxy, TestDatabase, eventually};
 use tokio::task::JoinSet;
 
-use crate::support::Room;
+use crate::support::{Room, draft, product_of};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -157,4 +157,19 @@ async fn when_too_many_wait_for_a_connection_the_next_is_refused_at_once() {
     for outcome in calls.join_all().await {
         outcome.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_drain_whose_connection_died_without_a_word_does_not_wait_as_long_as_publishing_may() {
+    let room = Room::open().await;
+    room.create(&product_of(draft("Mug"), 1)).await;
+    let (proxy, mut config) = line(&room).await;
+    config.statement_timeout = Duration::from_millis(500);
+    let database = Database::new(&config).unwrap();
+    let draining = outbox_drain(&database, 10, async |rows| {
+        proxy.set(Mode::Silent);
+        vec![false; rows.len()]
+    });
+    let drained = tokio::time::timeout(SOON, draining).await.unwrap();
+    assert!(drained.unwrap_err().is_unavailable());
 }
