@@ -51,6 +51,18 @@ pub enum Share {
     Even,
 }
 
+impl Share {
+    /// Those that this one lets pass; all where it lets none.
+    #[must_use]
+    pub fn others(self) -> Self {
+        match self {
+            Self::Every => Self::Every,
+            Self::Odd => Self::Even,
+            Self::Even => Self::Odd,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Order {
     mode: Mode,
@@ -227,7 +239,7 @@ async fn pump(
         if length == 0 {
             return Ok(End::Closed);
         }
-        let mut passing = length;
+        let (mut passing, mut is_delayed) = (length, false);
         loop {
             match orders.mode() {
                 Mode::Cut => return Ok(End::Closed),
@@ -241,8 +253,13 @@ async fn pump(
                     orders.changed().await?;
                     continue;
                 }
-                Mode::Delay(delay) => sleep(delay).await,
-                Mode::Pass => {}
+                // Meanwhile the line may have broken.
+                Mode::Delay(delay) if !is_delayed => {
+                    sleep(delay).await;
+                    is_delayed = true;
+                    continue;
+                }
+                Mode::Delay(_) | Mode::Pass => {}
             }
             break;
         }

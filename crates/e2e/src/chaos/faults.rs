@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testkit::{Service, ServiceControl};
+use testkit::{Mode, Service, ServiceControl};
 use tokio::time::sleep;
 
 use super::{
@@ -24,6 +24,13 @@ use super::{
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
 /// How long to look for recovery while another fault is under way.
 const OVERLAPPED_MAX: Duration = Duration::from_secs(4);
+
+/// How long a piece is under way on a line that is about to be reset.
+const UNDER_WAY: Duration = Duration::from_millis(120);
+/// How long such a line works before each reset; long enough for the next connection to be made and used.
+const BETWEEN_RESETS: Duration = Duration::from_millis(900);
+/// How long it stays broken.
+const RESET_FOR: Duration = Duration::from_millis(150);
 
 /// All that faults are done to and measured by.
 pub struct Chaos {
@@ -124,8 +131,7 @@ impl Chaos {
     async fn inflict(&self, fault: &Fault) -> Result<(), String> {
         match fault.target.service() {
             Some(service) if is_of_lines(fault.kind) => {
-                self.stage.disturb(fault);
-                sleep(fault.hold).await;
+                self.inflict_on_lines(fault).await;
                 self.stage.calm(service);
                 Ok(())
             }
@@ -134,6 +140,24 @@ impl Chaos {
                 self.inflict_on_process(fault).await;
                 Ok(())
             }
+        }
+    }
+
+    /// A reset comes again and again, and each time something is under way on the line; where it is for one half of
+    /// the connections, for both halves in turn.
+    async fn inflict_on_lines(&self, fault: &Fault) {
+        let mut share = fault.share;
+        if fault.kind != Kind::Reset {
+            self.stage.disturb(fault, share, fault.mode);
+            return sleep(fault.hold).await;
+        }
+        let until = Instant::now() + fault.hold;
+        while Instant::now() < until {
+            self.stage.disturb(fault, share, Mode::Delay(UNDER_WAY));
+            sleep(BETWEEN_RESETS).await;
+            self.stage.disturb(fault, share, fault.mode);
+            sleep(RESET_FOR).await;
+            share = share.others();
         }
     }
 

@@ -97,9 +97,8 @@ impl Deck {
         // What hurts most comes more often.
         if scope == Scope::Everything {
             combinations.extend([(Target::Api, Kind::Kill), (Target::Worker, Kind::Kill)]);
-            for kind in [Kind::Silent, Kind::Reset] {
-                combinations.extend([(Target::RabbitMq, kind); 2]);
-            }
+            combinations.push((Target::RabbitMq, Kind::Silent));
+            combinations.extend([(Target::RabbitMq, Kind::Reset); 3]);
         }
         Self::new(seed, combinations, false, share)
     }
@@ -154,7 +153,7 @@ impl Deck {
             Kind::Freeze => 5.0,
             Kind::Restart => 0.0,
             Kind::Latency => seconds(4.0..7.0, rng),
-            Kind::Reset => seconds(2.0..4.0, rng),
+            Kind::Reset => seconds(4.0..6.0, rng),
             Kind::Silent => seconds(4.0..9.0, rng),
         };
         let pause = if long {

@@ -1,8 +1,8 @@
 //! The rooms, and a line of its own from each process to each service.
 
 use testkit::{
-    Mode, Proxy, Service, TestBroker, TestBucket, TestDatabase, TestRedis, Variables, free_port, services,
-    workspace_root,
+    Mode, Proxy, Service, Share, TestBroker, TestBucket, TestDatabase, TestRedis, Variables, free_port,
+    services, workspace_root,
 };
 
 use super::plan::Fault;
@@ -141,7 +141,7 @@ impl Stage {
                 "PMS__IMAGES__VARIANTS",
                 "[{name: thumbnail, longest_edge: 16}]".to_owned(),
             ),
-            ("PMS__WORKER__CONCURRENCY", "3".to_owned()),
+            ("PMS__WORKER__CONCURRENCY", "6".to_owned()),
             ("PMS__SHUTDOWN__GRACE", "10s".to_owned()),
             ("PMS__LOGGING__FORMAT", "json".to_owned()),
         ];
@@ -149,13 +149,13 @@ impl Stage {
         [rooms.concat(), own, self.optional.clone()].concat()
     }
 
-    /// Lets the lines that a fault is about do what it says.
-    pub fn disturb(&self, fault: &Fault) {
+    /// Lets the lines that a fault is about do something.
+    pub fn disturb(&self, fault: &Fault, share: Share, mode: Mode) {
         for line in &self.lines {
             let is_meant = Some(line.service) == fault.target.service()
                 && (!fault.one_line || line.slot.number() == fault.slot);
             if is_meant {
-                line.proxy.set_for(fault.share, fault.mode);
+                line.proxy.set_for(share, mode);
             }
         }
     }
