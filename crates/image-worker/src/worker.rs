@@ -54,10 +54,13 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
     info!(concurrency, version = env!("CARGO_PKG_VERSION"), "taking jobs");
     let consuming = broker.consume::<Job, _>(handler, prefetch, shutdown.token());
-    if shutdown.within_grace(consuming).await.is_none() {
-        warn!("the grace period is over; what was under way goes back to the queue");
-    }
+    let consumed = shutdown.within_grace(consuming).await;
     connected.cancel();
+    match consumed {
+        Some(()) if !shutdown.has_begun() => anyhow::bail!("taking jobs ended by itself"),
+        Some(()) => {}
+        None => warn!("the grace period is over; what was under way goes back to the queue"),
+    }
     info!("stopped");
     Ok(())
 }

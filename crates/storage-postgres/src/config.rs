@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// How long a transaction may hold its locks without doing anything, in milliseconds, before the server ends it: its
-/// process stands still, or is gone without a word. Longer than publishing a batch takes, confirms included.
+/// process stands still, or is gone without a word. A transaction with a limit of its own has that instead.
 const STANDSTILL_MILLISECONDS: u32 = 30_000;
 
 /// How to reach the database, and how long to wait for it.

@@ -73,7 +73,8 @@ impl Lease {
         work: impl Future<Output = Result<End<T>, StorageError>>,
     ) -> Result<T, StorageError> {
         // Boxed, since every layer from here on would hold it twice.
-        self.judged(Box::pin(self.transaction(work))).await
+        self.judged(Box::pin(self.transaction("BEGIN READ WRITE", work)))
+            .await
     }
 
     /// As [`Self::transact`], with a time limit of its own for the whole. Such work waits for others besides, so that
@@ -86,17 +87,22 @@ impl Lease {
         if let Some(permit) = self.take_permit() {
             permit.forget();
         }
-        let outcome = self.within(limit, Box::pin(self.transaction(work))).await;
+        let begin = format!(
+            "BEGIN READ WRITE; SET LOCAL idle_in_transaction_session_timeout = {}",
+            limit.as_millis()
+        );
+        let outcome = self.within(limit, Box::pin(self.transaction(&begin, work))).await;
         self.database.settle(None, outcome.as_ref().err());
         outcome
     }
 
     async fn transaction<T>(
         &self,
+        begin: &str,
         work: impl Future<Output = Result<End<T>, StorageError>>,
     ) -> Result<T, StorageError> {
         let mut connection = self.connection();
-        let begin = connection.batch_execute("BEGIN READ WRITE").map_err(unavailable);
+        let begin = connection.batch_execute(begin).map_err(unavailable);
         let ((), end) = try_join(begin, work.map(Ok)).await?;
         match end {
             Ok(End::Commit(value)) => self.conclude("COMMIT").await.map(|()| value),

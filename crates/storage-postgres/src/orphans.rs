@@ -50,16 +50,16 @@ pub enum OrphanReason {
     Failed,
 }
 
-/// So many images may be gone of one page of the bucket, however few are known. A deleted product has its objects purged
-/// at once, so what is found here are remnants.
-const GONE_PLAUSIBLE: usize = 50;
+/// So many images may be gone, however few are known. A deleted product has its objects purged at once, so what is found
+/// here are remnants.
+const GONE_PLAUSIBLE: usize = 10;
 
 /// What came of a look at objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swept {
     /// These are purged.
     Purged(Vec<Orphan>),
-    /// More than 50 images, and more than half of them, are gone. More likely than that is a bucket that belongs to
+    /// More than 10 images, and more than half of them, are gone. More likely than that is a bucket that belongs to
     /// another database, or a database that was restored or emptied. Nothing is purged.
     Implausible {
         /// Images that are gone.

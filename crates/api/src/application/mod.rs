@@ -17,7 +17,6 @@ use futures_util::FutureExt as _;
 use runtime::{Settings, Shutdown, health::Health, metrics};
 use storage_postgres::Database;
 use storage_s3::PublicUrls;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::{listen::Listening, running::Running, watch::Watch};
@@ -151,16 +150,25 @@ impl Application {
             broker.consume(results, RESULTS_PREFETCH, consuming).await;
             Ok(())
         });
-        let mut on_watch = JoinSet::new();
-        on_watch.spawn(watch.run(stop.clone()));
-        on_watch.spawn(housekeeping::run(database, stop.clone()));
-        on_watch.spawn(async { drop(operators.server.await) });
+        let (watching, keeping) = (stop.clone(), stop.clone());
+        running.spawn("watch", async move {
+            watching.run_until_cancelled(watch.run(watching.clone())).await;
+            Ok(())
+        });
+        running.spawn("housekeeping", async move {
+            keeping
+                .run_until_cancelled(housekeeping::run(database, keeping.clone()))
+                .await;
+            Ok(())
+        });
+        let looking_on = tokio::spawn(operators.server);
 
         // Told to stop, the parts end as well, and may be noticed first: that is no fault of theirs.
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
             Some((name, ended)) = running.next() => fell(name, ended),
+            _ = looking_on => fell("the server for operators", Ok(())),
         };
         shutdown.begin();
         tracing::info!("stopping");

@@ -39,10 +39,12 @@ impl Relay {
         let mut troubles = Troubles::new("messages to the broker", LONGEST_PAUSE);
         while !stop.is_cancelled() {
             let pause = match self.drain().await {
-                Ok(drained) if drained.claimed > drained.published => {
+                // Told by the broker's own events; it neither begins trouble here nor ends any.
+                Ok(None) => None,
+                Ok(Some(drained)) if drained.claimed > drained.published => {
                     Some(troubles.next("the broker did not confirm every message"))
                 }
-                Ok(drained) => {
+                Ok(Some(drained)) => {
                     troubles.end();
                     if drained.claimed == usize::from(self.batch_size) {
                         continue;
@@ -61,12 +63,14 @@ impl Relay {
         }
     }
 
-    /// Publishes one batch. Rows stay where they are while there is no broker to take them.
-    async fn drain(&self) -> Result<Drained, StorageError> {
+    /// Publishes one batch. Rows stay where they are, and the answer is none, while there is no broker to take them.
+    async fn drain(&self) -> Result<Option<Drained>, StorageError> {
         if !self.broker.is_connected() {
-            return Ok(Drained::default());
+            return Ok(None);
         }
-        outbox_drain(&self.database, self.batch_size, |rows| self.publish(rows)).await
+        outbox_drain(&self.database, self.batch_size, |rows| self.publish(rows))
+            .await
+            .map(Some)
     }
 
     async fn publish(&self, rows: Vec<OutboxRow>) -> Vec<bool> {

@@ -111,29 +111,34 @@ impl Sweep {
         };
         let patience = self.patience;
         self.asked.retain(|_, asked| asked.elapsed() < patience);
+        // All pages of a turn are judged together: few images fill a page where many variants are made.
+        let mut candidates = Vec::new();
+        let mut place = self.place.clone();
         for _ in 0..PAGES_PER_TURN {
-            let (prefix, after) = (PREFIXES[self.place.0], self.place.1.as_deref());
+            let (prefix, after) = (PREFIXES[place.0], place.1.as_deref());
             let page = store.objects_page(prefix, after, PAGE_OBJECTS).await?;
-            let orphans = match orphans_purge(&self.database, &self.candidates(&page)).await? {
-                Swept::Purged(orphans) => orphans,
-                Swept::Implausible { gone, of } => return Err(SweepError::Foreign { gone, of }),
+            candidates.extend(self.candidates(&page));
+            place = match page.next {
+                Some(last) => (place.0, Some(last)),
+                None => ((place.0 + 1) % PREFIXES.len(), None),
             };
-            for orphan in orphans {
-                let Orphan {
-                    image_id, generation, ..
-                } = orphan;
-                tracing::debug!(%image_id, generation, reason = ?orphan.reason, "objects are purged that no picture needs");
-                self.asked.insert((image_id, generation), Instant::now());
-                purged.count(orphan.reason);
-            }
-            self.place = match page.next {
-                Some(last) => (self.place.0, Some(last)),
-                None => ((self.place.0 + 1) % PREFIXES.len(), None),
-            };
-            if self.place == (0, None) {
+            if place == (0, None) {
                 break;
             }
         }
+        let orphans = match orphans_purge(&self.database, &candidates).await? {
+            Swept::Purged(orphans) => orphans,
+            Swept::Implausible { gone, of } => return Err(SweepError::Foreign { gone, of }),
+        };
+        for orphan in orphans {
+            let Orphan {
+                image_id, generation, ..
+            } = orphan;
+            tracing::debug!(%image_id, generation, reason = ?orphan.reason, "objects are purged that no picture needs");
+            self.asked.insert((image_id, generation), Instant::now());
+            purged.count(orphan.reason);
+        }
+        self.place = place;
         Ok(())
     }
 
