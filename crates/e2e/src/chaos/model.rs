@@ -42,6 +42,8 @@ pub(super) struct Product {
     pub(super) deletes: u32,
     /// When it was known to be gone.
     pub(super) gone: Option<Instant>,
+    /// When its deletion was acknowledged. Before that, a write may hear 404 while a read still has it from the cache.
+    deleted: Option<Instant>,
     contents: HashMap<i64, u64>,
     authors: HashMap<i64, u64>,
     pub(super) writes: HashMap<usize, Writes>,
@@ -185,6 +187,9 @@ impl Model {
         self.evidence.check(Promise::NothingLost, deletes > 0, || {
             format!("{id} was answered {} though nobody deleted it", answer.status)
         });
+        if answer.status == 204 {
+            product.deleted.get_or_insert(answer.ended);
+        }
         if product.gone.is_some() {
             return;
         }
@@ -207,7 +212,7 @@ impl Model {
         };
         let excused = from_cache && self.windows.stale_excused(answer.begun, answer.ended);
         let floor = product.floor(answer.begun);
-        let gone = product.gone.is_some_and(|gone| gone < answer.begun);
+        let gone = product.deleted.is_some_and(|deleted| deleted < answer.begun);
         let is_stale = version < floor || gone;
         if excused && (is_stale || version < seen) {
             self.figures
