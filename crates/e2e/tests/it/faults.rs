@@ -25,7 +25,11 @@ async fn an_api_killed_after_the_commit_and_before_the_publish_loses_no_picture(
 
     let (_api, _worker) = (system.start_api().await, system.start_worker());
     assert_eq!(system.settled(&created).await["images_status"], "ready");
-    assert_eq!(system.database.count("outbox").await, 0);
+    // What is for the cache waits there for a moment longer.
+    eventually(PATIENCE, async || {
+        (system.database.count("outbox").await == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
