@@ -188,6 +188,10 @@ impl Client {
             });
             return Ok((Outcome::Unknown, status));
         }
+        // A process that stood still finds requests that began long ago, and ends them unread.
+        if status == 408 && self.windows.disturbed(&[Target::Api], begun, ended) {
+            return Ok((Outcome::NotSent, status));
+        }
         self.evidence.check(Promise::CallsAnswered, true, String::new);
         let answer = Answer {
             status,
