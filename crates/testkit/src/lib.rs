@@ -17,6 +17,7 @@ mod database;
 mod eventually;
 mod http;
 mod message;
+mod numbers;
 mod origin;
 pub mod pictures;
 mod process;

@@ -18,6 +18,8 @@ use tokio::{
     time::sleep,
 };
 
+use crate::numbers::Numbers;
+
 /// What the line does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -40,14 +42,15 @@ pub enum Mode {
     Frozen,
 }
 
-/// Which connections a mode is for, by the order in which they came.
+/// Which connections a mode is for. Each has the lowest number, from 1, that was free when it came: a client that
+/// keeps two has one of either half, also after it has replaced one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// All of them.
     Every,
-    /// The first, third and so on; the others pass.
+    /// Those with an odd number; the others pass.
     Odd,
-    /// The second, fourth and so on; the others pass.
+    /// Those with an even number; the others pass.
     Even,
 }
 
@@ -107,19 +110,23 @@ impl Proxy {
         let turned_away = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&turned_away);
         let server = tokio::spawn(async move {
-            let mut number = 0;
+            let numbers = Numbers::default();
             while let Ok((client, _)) = listener.accept().await {
-                number += 1;
+                let number = numbers.take();
                 let mut orders = Orders {
                     seen: seen.clone(),
-                    number,
+                    number: number.value,
                     carried: Arc::default(),
                 };
                 if matches!(orders.mode(), Mode::Cut | Mode::Silent) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
-                // One that ends with an error has ended.
-                tokio::spawn(carry(client, target.clone(), orders));
+                let carrying = carry(client, target.clone(), orders);
+                tokio::spawn(async move {
+                    // One that ends with an error has ended.
+                    let _ = carrying.await;
+                    drop(number);
+                });
             }
         });
         Self {

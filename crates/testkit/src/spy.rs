@@ -15,6 +15,9 @@ use crate::TestBroker;
 /// How long any step may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The header that says why a message was given up.
+const DEAD_REASON: &str = "x-dead-reason";
+
 /// A message as it was published.
 #[derive(Clone, Debug)]
 pub struct Copied {
@@ -22,6 +25,8 @@ pub struct Copied {
     pub type_name: String,
     /// The AMQP `correlation_id`: the image.
     pub correlation_id: String,
+    /// Why it is a dead letter, where it is one.
+    pub dead_reason: Option<String>,
     properties: BasicProperties,
     body: Vec<u8>,
 }
@@ -110,7 +115,12 @@ async fn take_all(broker: &TestBroker, queue: &str, limit: usize) -> Result<Vec<
         let text = |value: &Option<lapin::types::ShortString>| {
             value.as_ref().map(ToString::to_string).unwrap_or_default()
         };
+        let headers = message.properties.headers().as_ref();
+        let reason = headers.and_then(|headers| headers.inner().get(DEAD_REASON));
         taken.push(Copied {
+            dead_reason: reason
+                .and_then(|reason| reason.as_long_string())
+                .map(ToString::to_string),
             type_name: text(message.properties.kind()),
             correlation_id: text(message.properties.correlation_id()),
             properties: message.properties,

@@ -212,7 +212,8 @@ impl Audit {
                 // The picture of a deleted product; its source is not known any more.
                 && judged.is_none_or(|(source, ..)| source.leaves_a_dead_letter());
             self.evidence.check(Promise::DeadLettersExplained, explained, || {
-                format!("{} of {} ({judged:?})", letter.type_name, letter.correlation_id)
+                let (kind, image, why) = (&letter.type_name, &letter.correlation_id, &letter.dead_reason);
+                format!("{kind} of {image} ({judged:?}): {why:?}")
             });
         }
         Ok(())

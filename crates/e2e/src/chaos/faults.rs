@@ -25,12 +25,14 @@ const RECOVERY_MAX: Duration = Duration::from_secs(60);
 /// How long to look for recovery while another fault is under way.
 const OVERLAPPED_MAX: Duration = Duration::from_secs(4);
 
-/// How long a piece is under way on a line that is about to be reset.
+/// How long a piece is under way on a line that is about to be reset; short enough for Redis to count as there.
 const UNDER_WAY: Duration = Duration::from_millis(120);
+/// The same on lines to RabbitMQ, where messages wait long for their confirms anyway.
+const UNDER_WAY_TO_RABBITMQ: Duration = Duration::from_millis(300);
 /// How long such a line works before each reset; long enough for the next connection to be made and used.
-const BETWEEN_RESETS: Duration = Duration::from_millis(900);
+const BETWEEN_RESETS: Duration = Duration::from_millis(1_300);
 /// How long it stays broken.
-const RESET_FOR: Duration = Duration::from_millis(150);
+const RESET_FOR: Duration = Duration::from_millis(250);
 
 /// All that faults are done to and measured by.
 pub struct Chaos {
@@ -93,14 +95,19 @@ impl Chaos {
         };
         let which = match fault.target.service() {
             None => format!("{}-{}", fault.target.word(), fault.slot),
-            Some(_) if is_of_lines(fault.kind) && fault.one_line => {
-                format!("{} of {}", fault.target.word(), fault.slot)
+            Some(_) if !is_of_lines(fault.kind) => fault.target.word().to_owned(),
+            Some(_) => {
+                let processes = if fault.one_line {
+                    format!(" of {}", fault.slot)
+                } else {
+                    String::new()
+                };
+                format!("{}{processes}, {:?}", fault.target.word(), fault.share).to_lowercase()
             }
-            Some(_) => fault.target.word().to_owned(),
         };
         let lasted = (healed - begun).as_secs_f64();
         say(&format!(
-            "{at:6.0} s  {which:<14} {:<8} for {lasted:4.1} s  {recovery}",
+            "{at:6.0} s  {which:<20} {:<8} for {lasted:4.1} s  {recovery}",
             fault.kind.word()
         ));
     }
@@ -151,9 +158,13 @@ impl Chaos {
             self.stage.disturb(fault, share, fault.mode);
             return sleep(fault.hold).await;
         }
+        let under_way = match fault.target {
+            Target::RabbitMq => UNDER_WAY_TO_RABBITMQ,
+            _ => UNDER_WAY,
+        };
         let until = Instant::now() + fault.hold;
         while Instant::now() < until {
-            self.stage.disturb(fault, share, Mode::Delay(UNDER_WAY));
+            self.stage.disturb(fault, share, Mode::Delay(under_way));
             sleep(BETWEEN_RESETS).await;
             self.stage.disturb(fault, share, fault.mode);
             sleep(RESET_FOR).await;

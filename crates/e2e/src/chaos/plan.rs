@@ -164,7 +164,7 @@ impl Deck {
         let mode = match kind {
             Kind::Latency => Mode::Delay(Duration::from_millis(rng.u64(40..250))),
             Kind::Reset => Mode::Reset {
-                after: [0, 500, 3_000, 20_000][rng.usize(..4)],
+                after: [0, 0, 0, 300, 3_000][rng.usize(..5)],
             },
             Kind::Silent => Mode::Silent,
             Kind::Kill | Kind::Freeze | Kind::Restart => Mode::Pass,
