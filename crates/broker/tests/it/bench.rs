@@ -4,6 +4,7 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, resume_unwind},
     path::PathBuf,
+    sync::Once,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,8 @@ use lapin::{
 use messages::{Envelope, ImageProcessV1, ImageSource, Job, Names, Work};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::set_global_default;
+use tracing_subscriber::{Registry, filter::LevelFilter, layer::SubscriberExt as _};
 use uuid::Uuid;
 
 /// The longest that anything in these tests is waited for.
@@ -40,12 +43,20 @@ pub(crate) struct Bench {
 
 /// Runs a test on a bench of its own.
 pub(crate) async fn on_bench(test: impl AsyncFnOnce(&Bench)) {
+    wake_every_event();
     let bench = Bench::set_up().await;
     let result = AssertUnwindSafe(test(&bench)).catch_unwind().await;
     bench.tear_down().await;
     if let Err(panic) = result {
         resume_unwind(panic);
     }
+}
+
+/// An event that is met first on a thread without a subscriber, while one test at most listens, would count as unheard
+/// by all from then on. With a subscriber for every thread, from before the first event, there is no such thread.
+fn wake_every_event() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| set_global_default(Registry::default().with(LevelFilter::INFO)).unwrap());
 }
 
 impl Bench {

@@ -18,7 +18,6 @@ async fn every_line_about_a_message_tells_whose_it_is() {
     let log = Log::default();
     let _listening = log.listen();
     on_bench(async |bench: &Bench| {
-        log.listen_to_all();
         let (broker, _stop) = bench.broker().await;
         let (handler, mut calls) = scripted(|delivery: &Delivery<Job>| {
             tracing::info!("at work");
@@ -62,7 +61,6 @@ async fn a_loss_and_a_recovery_are_told_once() {
     let log = Log::default();
     let _listening = log.listen();
     on_bench(async |bench: &Bench| {
-        log.listen_to_all();
         let proxy = Proxy::to(&bench.config).await;
         let (broker, stop) = bench.started(proxy.on_the_way(&bench.config)).await;
         let told = |words: &str, role: &str| {
@@ -96,7 +94,6 @@ async fn a_flood_of_retries_is_no_flood_of_warnings() {
     let log = Log::default();
     let _listening = log.listen();
     on_bench(async |bench: &Bench| {
-        log.listen_to_all();
         let (broker, _stop) = bench.broker().await;
         let (handler, mut calls) = scripted(|delivery: &Delivery<Job>| match delivery.envelope.attempt {
             1 => Outcome::Retry {
@@ -133,12 +130,6 @@ impl Log {
             .with_writer(self.clone())
             .finish();
         tracing::subscriber::set_default(subscriber)
-    }
-
-    /// What another test's thread used for the first time just as this one began to listen may be taken for unheard.
-    /// Asking again a moment later mends that.
-    fn listen_to_all(&self) {
-        tracing::callsite::rebuild_interest_cache();
     }
 
     fn lines(&self) -> Vec<serde_json::Value> {
