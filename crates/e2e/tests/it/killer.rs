@@ -15,7 +15,8 @@ async fn a_picture_that_kills_its_process_fails_and_its_neighbours_are_ready() {
     let system = System::prepare().await;
     let _api = system.start_api().await;
     let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let killer = format!("http://{}/killer.png", trap.local_addr().unwrap());
+    let trapped = trap.local_addr().unwrap().port();
+    let killer = format!("http://127.0.0.1:{trapped}/killer.png");
     // Slow enough that some of them are under way whenever a worker dies.
     let picture = pictures::png(64, 48, [200, 30, 30]);
     let slow = Reply::Slow {
@@ -44,7 +45,7 @@ async fn a_picture_that_kills_its_process_fails_and_its_neighbours_are_ready() {
             let victim = eventually(PATIENCE, async || {
                 workers
                     .iter()
-                    .position(|worker| is_caller(worker, address.port()))
+                    .position(|worker| is_caller(worker, address.port(), trapped))
             })
             .await;
             let mut victim = workers.swap_remove(victim);
@@ -83,15 +84,16 @@ async fn a_picture_that_kills_its_process_fails_and_its_neighbours_are_ready() {
     assert_eq!(system.broker.queue_depth(&names.dead()).await, Some(0));
 }
 
-/// Whether this process holds the connection that comes from a port of this machine.
-fn is_caller(worker: &Binary, port: u16) -> bool {
+/// Whether this process holds the connection between these ports of this machine.
+fn is_caller(worker: &Binary, from: u16, to: u16) -> bool {
     let process = format!("/proc/{}", worker.pid());
-    let port = format!(":{port:04X}");
+    let [from, to] = [from, to].map(|port| format!(":{port:04X}"));
     let sockets = fs::read_to_string(format!("{process}/net/tcp")).unwrap_or_default();
-    // The second column is the own address, the tenth the number of the socket.
+    // The second column is the own address, the third the other one, the tenth the number of the socket. The own port
+    // may be in use for other connections as well.
     let socket = sockets.lines().find_map(|line| {
         let columns: Vec<_> = line.split_whitespace().collect();
-        let is_it = columns.get(1)?.ends_with(&port);
+        let is_it = columns.get(1)?.ends_with(&from) && columns.get(2)?.ends_with(&to);
         is_it.then(|| format!("socket:[{}]", columns[9]))
     });
     let Some(socket) = socket else { return false };
