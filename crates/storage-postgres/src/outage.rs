@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
@@ -34,6 +34,8 @@ pub(crate) struct Outage {
     /// True while somebody looks out for the server's return.
     looking: AtomicBool,
     back: Notify,
+    /// When the server was last seen to be away, if ever.
+    away_at: Mutex<Option<Instant>>,
 }
 
 impl Outage {
@@ -49,6 +51,7 @@ impl Outage {
             address: config.connection_string(Purpose::Service),
             looking: AtomicBool::new(false),
             back: Notify::new(),
+            away_at: Mutex::new(None),
         }
     }
 
@@ -59,11 +62,25 @@ impl Outage {
             .map_err(|open| StorageError::Unavailable(open.into()))
     }
 
-    /// Returns when a call that has begun before now and is still waiting waits in vain: the server was away, is back,
-    /// and answers others.
+    /// Returns when a call that begins now and is still waiting waits in vain: the server was away meanwhile, is back,
+    /// and answers others. A call that began after its return is left alone, however long it takes.
     pub(crate) async fn outlived(&self) {
-        self.back.notified().await;
+        let begun = Instant::now();
+        loop {
+            self.back.notified().await;
+            if self.last_away().is_some_and(|away| begun < away) {
+                break;
+            }
+        }
         sleep(LAST_PATIENCE).await;
+    }
+
+    fn last_away(&self) -> Option<Instant> {
+        *self.away_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_away(&self) {
+        *self.away_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Looks out for the server's return while the breaker is not closed, so that no call has to. Callers' calls may
@@ -72,6 +89,7 @@ impl Outage {
         if self.breaker.state() == State::Closed || self.looking.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.is_away();
         let outage = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
@@ -81,6 +99,7 @@ impl Outage {
                 };
                 let answer = outage.breaker.look(|_| true, look(&outage.address)).await;
                 if let Err(error) = answer {
+                    outage.is_away();
                     tracing::debug!(%error, "PostgreSQL is still away");
                 }
                 if outage.breaker.state() != State::Closed {
