@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     frame::{self, Lookup},
     link::Link,
+    pulse::{self, Pulse},
     scripts::Scripts,
     ticket::{Stamp, Ticket},
     trust::{CatchUp, Trust},
@@ -31,6 +32,7 @@ struct Inner {
     link: Link,
     breaker: Breaker,
     trust: Trust,
+    pulse: Pulse,
     scripts: Scripts,
     prefix: String,
     epoch_key: String,
@@ -51,24 +53,32 @@ impl Cache {
             slow_after: config.response_timeout * 2,
             ..BreakerConfig::default()
         };
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             link: Link::new(&config)?,
             breaker: Breaker::new("redis", breaker),
             trust: Trust::new(),
+            pulse: Pulse::new(),
             scripts: Scripts::new(),
             epoch_key: format!("{}:epoch", config.prefix),
             prefix: config.prefix,
             product_ttl: config.product_ttl,
             ttl_jitter: config.ttl_jitter,
             not_found_ttl: config.not_found_ttl,
-        })))
+        });
+        let woke = |inner: &Inner| inner.trust.doubt();
+        tokio::spawn(pulse::beat(
+            Arc::downgrade(&inner),
+            |inner: &Inner| &inner.pulse,
+            woke,
+        ));
+        Ok(Self(inner))
     }
 
     /// What is known about a product; a miss within the response timeout where Redis does not answer, and at once
-    /// while it is catching up.
+    /// while the cache is catching up.
     pub async fn product_get(&self, account_id: AccountId, product_id: ProductId) -> Lookup {
         let key = self.key(account_id, product_id);
-        if self.catching_up().is_some() {
+        if self.catching_up().is_some() || self.0.pulse.stood_still() {
             return Lookup::Miss(Ticket { key, stamp: None });
         }
         let mut commands = redis::pipe();
@@ -153,8 +163,13 @@ impl Cache {
         vec![taken.is_some(); floors.len()]
     }
 
-    /// Some while nothing is read from Redis, nor filled in: from the start, and whenever an invalidation has failed
-    /// or Redis was given up for a moment. What it missed waits in the outbox. Whoever has carried out everything that
+    /// Has the cache catch up before it is used again, since somebody else's invalidation has failed, or may have.
+    pub fn doubt(&self) {
+        self.0.trust.doubt();
+    }
+
+    /// Some while nothing is read from Redis, nor filled in: from the start, whenever an invalidation has failed or
+    /// Redis was given up for a moment, and after this process stood still. What it missed waits in the outbox. Whoever has carried out everything that
     /// waited there after this call says so to [`Self::caught_up`].
     pub fn catching_up(&self) -> Option<CatchUp> {
         self.0.trust.catching_up()

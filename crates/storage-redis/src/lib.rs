@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod frame;
 mod link;
+mod pulse;
 mod scripts;
 mod ticket;
 mod trust;

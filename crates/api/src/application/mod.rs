@@ -85,9 +85,10 @@ impl Application {
         };
         let outbox = &settings.outbox;
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
-        let wakeups = Wakeups::new(parts::database_config(settings), outbox.poll_interval);
-        let relay = Relay::new(database.clone(), broker.clone(), batch_size, wakeups.subscribe());
         let cache = catalogue.cache.clone();
+        let address = parts::database_config(settings);
+        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone());
+        let relay = Relay::new(database.clone(), broker.clone(), batch_size, wakeups.subscribe());
         Ok(Self {
             callers: listen::listen(settings, shared)?,
             operators: listen::listen_to_operators(settings, health, metrics)?,

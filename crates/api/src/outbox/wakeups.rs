@@ -1,8 +1,10 @@
-//! Wakes whoever publishes from the outbox, through a connection to the database that only listens.
+//! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
+//! from the outbox, and has the cache catch up that missed a change.
 
 use std::time::Duration;
 
-use storage_postgres::{DatabaseConfig, OutboxListener, StorageError};
+use storage_postgres::{DatabaseConfig, Heard, Listener, StorageError};
+use storage_redis::Cache;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +13,8 @@ pub struct Wakeups {
     database: DatabaseConfig,
     /// How long after a loss the connection is made anew.
     pause: Duration,
+    /// None where caching is off.
+    cache: Option<Cache>,
     sender: watch::Sender<()>,
 }
 
@@ -23,10 +27,11 @@ pub struct Wakeup {
 
 impl Wakeups {
     /// A listener that has not begun. Whoever it wakes looks by itself every `poll_interval`.
-    pub fn new(database: DatabaseConfig, poll_interval: Duration) -> Self {
+    pub fn new(database: DatabaseConfig, poll_interval: Duration, cache: Option<Cache>) -> Self {
         Self {
             database,
             pause: poll_interval,
+            cache,
             sender: watch::Sender::new(()),
         }
     }
@@ -47,7 +52,7 @@ impl Wakeups {
     async fn listen(&self) {
         let mut is_deaf = false;
         loop {
-            let error = match OutboxListener::connect(&self.database).await {
+            let error = match Listener::connect(&self.database).await {
                 Ok(listener) => {
                     if is_deaf {
                         tracing::info!("notifications of the outbox are back");
@@ -66,13 +71,25 @@ impl Wakeups {
     }
 
     /// Passes notifications on until there are none to be had.
-    async fn pass_on(&self, mut listener: OutboxListener) -> StorageError {
+    async fn pass_on(&self, mut listener: Listener) -> StorageError {
+        // What was said before the connection listened is not heard, hence once at the beginning.
+        let mut heard = Heard {
+            outbox: true,
+            cache_doubt: true,
+        };
         loop {
-            // What was written before the connection listened wakes nobody, hence once at the beginning.
-            self.sender.send_replace(());
-            if let Err(error) = listener.wait().await {
-                return error;
+            if heard.outbox {
+                self.sender.send_replace(());
             }
+            if heard.cache_doubt
+                && let Some(cache) = &self.cache
+            {
+                cache.doubt();
+            }
+            heard = match listener.wait().await {
+                Ok(heard) => heard,
+                Err(error) => return error,
+            };
         }
     }
 }

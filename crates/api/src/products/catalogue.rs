@@ -1,12 +1,18 @@
 //! The parts that the use cases work with.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::{AccountId, Currency, Product, ProductId};
-use storage_postgres::Database;
+use storage_postgres::{Database, cache_doubt_announce};
 use storage_redis::Cache;
 use storage_s3::PublicUrls;
 
 use super::body::ProductBody;
+
+/// How long the caller's answer is held where other processes had to be told: they shall have heard before the caller
+/// can ask them. A notification takes about a millisecond.
+const HEARING: Duration = Duration::from_millis(25);
 
 /// The parts that the use cases work with. Cheap to clone.
 #[derive(Clone)]
@@ -41,10 +47,20 @@ impl Catalogue {
         }
     }
 
-    /// Takes a product that has changed out of the cache, once its change is committed.
+    /// Takes a product that has changed out of the cache, once its change is committed. Where Redis does not take
+    /// that, the other processes are told, who may reach it and read from it what is old.
     pub async fn invalidate(&self, account: AccountId, id: ProductId, version: i64) {
-        if let Some(cache) = &self.cache {
-            cache.product_invalidate(account, id, version).await;
+        let Some(cache) = &self.cache else {
+            return;
+        };
+        if cache.product_invalidate(account, id, version).await {
+            return;
+        }
+        match cache_doubt_announce(&self.database).await {
+            Ok(()) => tokio::time::sleep(HEARING).await,
+            Err(error) => {
+                tracing::warn!(product_id = %id, %error, "other processes cannot be told that the cache missed a change");
+            }
         }
     }
 }

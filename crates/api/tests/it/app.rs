@@ -1,6 +1,6 @@
 //! A server of its own for each test.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::application::Application;
 use messages::Work;
@@ -18,9 +18,9 @@ use tokio::{
 
 /// A running api.
 pub(crate) struct TestApp {
-    pub(crate) database: TestDatabase,
-    pub(crate) broker: TestBroker,
-    _redis: TestRedis,
+    pub(crate) database: Arc<TestDatabase>,
+    pub(crate) broker: Arc<TestBroker>,
+    pub(crate) redis: Arc<TestRedis>,
     base: String,
     operators: String,
     client: reqwest::Client,
@@ -57,9 +57,17 @@ impl TestApp {
 
     /// Starts with settings of its own, such as `("PMS__CACHE__ENABLED", "false")`.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let database = TestDatabase::create().await;
-        let broker = TestBroker::create().await;
-        let redis = TestRedis::create();
+        let database = Arc::new(TestDatabase::create().await);
+        let broker = Arc::new(TestBroker::create().await);
+        Self::start_in(database, broker, Arc::new(TestRedis::create()), settings).await
+    }
+
+    async fn start_in(
+        database: Arc<TestDatabase>,
+        broker: Arc<TestBroker>,
+        redis: Arc<TestRedis>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let environment = [database.settings(), broker.settings(), redis.settings()].concat();
         let fixed = [
             ("PMS__SERVER__PORT", "0"),
@@ -81,13 +89,19 @@ impl TestApp {
         Self {
             database,
             broker,
-            _redis: redis,
+            redis,
             base,
             operators,
             client,
             shutdown,
             running,
         }
+    }
+
+    /// Another api of the same shop, with settings of its own.
+    pub(crate) async fn start_beside(&self, settings: &[(&str, &str)]) -> Self {
+        let (database, broker) = (Arc::clone(&self.database), Arc::clone(&self.broker));
+        Self::start_in(database, broker, Arc::clone(&self.redis), settings).await
     }
 
     /// Stops the api, as SIGTERM does, and keeps its parts.

@@ -79,3 +79,33 @@ async fn what_changed_while_the_cache_was_away_is_never_read_from_it_when_it_is_
         assert_eq!(name(&app, id).await, renamed);
     }
 }
+
+/// A row that cannot be read, before all others: nothing of the outbox reaches the cache any more.
+const OBSTACLE: &str = "INSERT INTO outbox (id, message_id, work, type_name, correlation_id, body) \
+                        OVERRIDING SYSTEM VALUE \
+                        VALUES (-1, gen_random_uuid(), 'cache', 'product.changed.v1', gen_random_uuid(), '\\x00')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_one_process_cannot_tell_redis_of_is_not_read_from_redis_by_another() {
+    let app = TestApp::start().await;
+    let redis = format!("{}:{}", app.redis.host, app.redis.port);
+    let proxy = testkit::Proxy::start(redis).await;
+    let port = proxy.address().port().to_string();
+    let cut_off = app.start_beside(&[("PMS__REDIS__PORT", &port)]).await;
+    let created = app.create("Mug", 0).await;
+    let id = created.id();
+    testkit::eventually(SOON, async || {
+        assert_eq!(name(&app, id).await, "Mug");
+        (!app.redis.entries().unwrap().is_empty()).then_some(())
+    })
+    .await;
+    // Behind the back of the cache, which shows that it is in use.
+    app.database.execute("UPDATE products SET name = 'Jug'").await;
+    testkit::eventually(SOON, async || (name(&app, id).await == "Mug").then_some(())).await;
+
+    app.database.execute(OBSTACLE).await;
+    proxy.set(testkit::Mode::Cut);
+    let changed = cut_off.patch(id, &[], serde_json::json!({"name": "Cup"})).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    testkit::eventually(SOON, async || (name(&app, id).await == "Cup").then_some(())).await;
+}

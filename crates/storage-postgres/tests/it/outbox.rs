@@ -6,7 +6,8 @@ use std::{
 
 use futures_util::future::join_all;
 use storage_postgres::{
-    Drained, OutboxListener, OutboxStats, Updated, outbox_drain, outbox_stats, product_update,
+    Drained, Heard, Listener, OutboxStats, Updated, cache_doubt_announce, outbox_drain, outbox_stats,
+    product_update,
 };
 use testkit::eventually;
 
@@ -133,15 +134,35 @@ async fn a_row_that_cannot_be_seen_yet_is_not_lost() {
     assert_eq!(drain().await, drained(1, 1));
 }
 
-#[tokio::test]
-async fn a_listener_is_woken_by_every_commit_and_by_nothing_else() {
-    let room = Room::open().await;
-    let mut listener = OutboxListener::connect(&room.config()).await.unwrap();
-    room.create(&product_of(draft("Mug"), 3)).await;
+async fn hear(listener: &mut Listener) -> Heard {
     tokio::time::timeout(SOON, listener.wait())
         .await
         .unwrap()
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn that_the_cache_missed_a_change_is_heard_by_every_listener() {
+    let room = Room::open().await;
+    let mut first = Listener::connect(&room.config()).await.unwrap();
+    let mut second = Listener::connect(&room.config()).await.unwrap();
+    cache_doubt_announce(&room.database).await.unwrap();
+    for listener in [&mut first, &mut second] {
+        let heard = hear(listener).await;
+        assert_eq!((heard.cache_doubt, heard.outbox), (true, false));
+    }
+}
+
+#[tokio::test]
+async fn a_listener_is_woken_by_every_commit_and_by_nothing_else() {
+    let room = Room::open().await;
+    let mut listener = Listener::connect(&room.config()).await.unwrap();
+    room.create(&product_of(draft("Mug"), 3)).await;
+    let outbox = Heard {
+        outbox: true,
+        cache_doubt: false,
+    };
+    assert_eq!(hear(&mut listener).await, outbox);
 
     // A change that writes no message wakes nobody, and an awakening that is not waited for is kept.
     let quiet = room.create(&product_of(draft("Mug"), 0)).await;
@@ -151,13 +172,10 @@ async fn a_listener_is_woken_by_every_commit_and_by_nothing_else() {
     assert!(matches!(renamed.await, Ok(Updated::Changed(_))));
     assert!(futures_util::FutureExt::now_or_never(listener.wait()).is_none());
     room.create(&product_of(draft("Mug"), 1)).await;
-    tokio::time::timeout(SOON, listener.wait())
-        .await
-        .unwrap()
-        .unwrap();
+    assert_eq!(hear(&mut listener).await, outbox);
 
     room.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN outbox'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
     )
     .await;
     let lost = tokio::time::timeout(SOON, listener.wait())
