@@ -27,8 +27,9 @@ pub enum Outcome {
         /// Why it did not now.
         reason: String,
     },
-    /// The process stops before it was done. It goes back to its queue at once, and none of its attempts is used up;
-    /// so this is for the stop alone, for a message that is put back to wait would come again at once.
+    /// It was not done, and that says nothing about it: the process stops, or what it needs has been away for long. It
+    /// goes back to its queue and none of its attempts is used up. It comes again at once, so the waiting is up to the
+    /// handler.
     PutBack,
     /// It never can succeed, and the handler has told whoever waits; a copy goes to the dead letters.
     Reject {

@@ -11,26 +11,37 @@ use tokio_util::sync::CancellationToken;
 use super::apply::apply_result;
 use crate::products::Catalogue;
 
-/// How long an answer waits for the database before it goes to the retry ladder.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long an answer waits for the database in one go: well below the half hour after which RabbitMQ takes a message
+/// back from a consumer that has not acknowledged it.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Applies the workers' answers.
 pub struct ResultsHandler {
     catalogue: Catalogue,
     stop: CancellationToken,
+    patience: Duration,
 }
 
 impl ResultsHandler {
     /// A handler that stops waiting for the database at `stop`.
     pub fn new(catalogue: Catalogue, stop: CancellationToken) -> Self {
-        Self { catalogue, stop }
+        Self {
+            catalogue,
+            stop,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The same with another time for which an answer waits for the database before it goes back to the queue.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
 impl Handler<ImageResult> for ResultsHandler {
-    /// While the database is away, an answer waits here at first, and burns no attempt: it would fare no better on the
-    /// ladder. It does not wait for ever, since the broker takes back what is not settled in half an hour. At a stop it
-    /// goes back as it is.
+    /// While the database is away, an answer waits here and burns no attempt: it would fare no better on the ladder.
+    /// When it has waited for long, and at a stop, it goes back to the queue as it is.
     async fn handle(&self, delivery: &Delivery<ImageResult>) -> Outcome {
         let envelope = &delivery.envelope;
         let cause = Cause {
@@ -40,7 +51,7 @@ impl Handler<ImageResult> for ResultsHandler {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(5))
-            .with_total_delay(Some(PATIENCE))
+            .with_total_delay(Some(self.patience))
             .without_max_times()
             .with_jitter()
             .build();
@@ -49,11 +60,13 @@ impl Handler<ImageResult> for ResultsHandler {
                 Ok(()) => return Outcome::Done,
                 Err(error) => error,
             };
-            let pause = pauses.next().filter(|_| error.is_unavailable());
-            let Some(pause) = pause else {
+            if !error.is_unavailable() {
                 return Outcome::Retry {
                     reason: error.to_string(),
                 };
+            }
+            let Some(pause) = pauses.next() else {
+                return Outcome::PutBack;
             };
             tracing::debug!(%error, ?pause, "the database is away; the result waits");
             if self

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig, Publisher};
-use domain::{ImageError, ImageErrorCode, ImageFormat, ImageId, ProductId, Variant};
+use api::{products::Catalogue, results::ResultsHandler};
+use broker::{Broker, BrokerConfig, Delivery, Handler as _, Outcome, Publisher};
+use domain::{Currency, ImageError, ImageErrorCode, ImageFormat, ImageId, ProductId, Variant};
 use messages::{Envelope, ImageFailedV1, ImageProcessedV1, ImageResult, ImageStartedV1, Work};
 use serde_json::{Value, json};
-use testkit::eventually;
+use storage_postgres::Database;
+use storage_s3::PublicUrls;
+use testkit::{TestBucket, TestDatabase, eventually};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Answer, TestApp, redacted};
@@ -212,4 +215,31 @@ async fn a_result_that_waits_for_the_database_goes_back_at_a_stop_and_has_used_u
     let message = app.broker.take(&queue, PATIENCE).await;
     assert_eq!(message.type_name, "image.processed.v1");
     assert_eq!(message.header("x-attempt"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_has_waited_long_for_the_database_goes_back_and_has_used_up_no_attempt() {
+    let (room, bucket) = (TestDatabase::create().await, TestBucket::create().await);
+    let catalogue = Catalogue {
+        database: Database::new(&room.config()).unwrap(),
+        cache: None,
+        urls: PublicUrls::new(&bucket.config()),
+        currency: Currency::parse("EUR").unwrap(),
+    };
+    room.refuse_connections().await;
+    let handler =
+        ResultsHandler::new(catalogue, CancellationToken::new()).with_patience(Duration::from_millis(300));
+    let image = ImageId::generate();
+    let delivery = Delivery {
+        message: ImageResult::Started(ImageStartedV1 {
+            product_id: ProductId::generate(),
+            image_id: image,
+            generation: 1,
+            attempt: 1,
+        }),
+        envelope: Envelope::first(image.uuid(), None, None),
+        redelivered: false,
+        last_attempt: true,
+    };
+    assert_eq!(handler.handle(&delivery).await, Outcome::PutBack);
 }
