@@ -150,7 +150,8 @@ impl Patience<'_> {
     }
 }
 
-fn pauses() -> ExponentialBackoff {
+/// The pauses between attempts at the same thing, without end.
+pub(crate) fn pauses() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(PAUSE_MIN)
         .with_max_delay(PAUSE_MAX)

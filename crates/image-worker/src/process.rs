@@ -5,13 +5,15 @@ use std::time::Instant;
 use broker::{Outcome, PublishError, Publisher};
 use domain::ImageErrorCode::{ProcessingCrashed, StorageUnavailable};
 use messages::{Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageStartedV1};
+use runtime::Causes;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info, info_span, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::{
     failure::Failure,
     fetch::Fetcher,
-    patience::{Interrupted, PatientStore},
+    patience::{Interrupted, LONGEST_WAIT, PatientStore, pauses},
     render::Renderer,
     source,
     timing::milliseconds_since,
@@ -95,14 +97,7 @@ impl Processor {
         job: &ImageProcessV1,
         failure: &Failure,
     ) -> Result<(), PublishError> {
-        let failed = ImageFailedV1 {
-            product_id: job.product_id,
-            image_id: job.image_id,
-            generation: job.generation,
-            attempt: envelope.attempt,
-            error: failure.to_image_error(),
-        };
-        self.answer(envelope, ImageResult::Failed(failed)).await
+        self.answer(envelope, &failed(envelope, job, failure)).await
     }
 
     async fn run(&self, envelope: &Envelope, job: &ImageProcessV1) -> Outcome {
@@ -111,18 +106,15 @@ impl Processor {
             Ok(processed) => End::Processed(processed),
             Err(end) => end,
         };
-        let told = match &end {
-            End::Processed(processed) => {
-                self.answer(envelope, ImageResult::Processed(processed.clone()))
-                    .await
-            }
-            End::Failed(failure) => self.report_failed(envelope, job, failure).await,
-            End::Later(_) | End::Stopping => Ok(()),
+        let answer = match &end {
+            End::Processed(processed) => Some(ImageResult::Processed(processed.clone())),
+            End::Failed(failure) => Some(failed(envelope, job, failure)),
+            End::Later(_) | End::Stopping => None,
         };
         // What nobody could be told of has not happened.
-        let end = match told {
-            Ok(()) => end,
-            Err(error) => self.unreported(error),
+        let end = match answer {
+            Some(answer) => self.tell(envelope, answer).await.err().unwrap_or(end),
+            None => end,
         };
         summarise(&end, milliseconds_since(began));
         match end {
@@ -143,9 +135,7 @@ impl Processor {
             generation: job.generation,
             attempt: envelope.attempt,
         };
-        self.answer(envelope, ImageResult::Started(started))
-            .await
-            .map_err(|error| self.unreported(error))?;
+        self.tell(envelope, ImageResult::Started(started)).await?;
         let bytes = source::read(&self.fetcher, patience, &job.source).await?;
         let size = bytes.len() as u64;
         let rendered = self.renderer.render(bytes).await?;
@@ -164,21 +154,44 @@ impl Processor {
         })
     }
 
-    /// How an attempt ended whose answer could not be delivered. Where the process stops, that is why.
-    fn unreported(&self, error: PublishError) -> End {
-        if self.stop.is_cancelled() {
-            return End::Stopping;
+    /// Publishes an answer, and again for as long as the broker takes nothing: its absence is no fault of the job, and
+    /// what is made already need not be made again.
+    async fn tell(&self, envelope: &Envelope, answer: ImageResult) -> Result<(), End> {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        for pause in pauses() {
+            let error = match self.answer(envelope, &answer).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let is_lasting = matches!(error, PublishError::Encode(_) | PublishError::Name(_));
+            if is_lasting || Instant::now() + pause > deadline {
+                let failure = Failure::passing(
+                    ProcessingCrashed,
+                    "the result of processing could not be delivered",
+                );
+                return Err(End::Later(failure.caused_by(error)));
+            }
+            debug!(error = %Causes(&error), ?pause, "an answer cannot be published; the job waits");
+            if self.stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                break;
+            }
         }
-        let failure = Failure::passing(
-            ProcessingCrashed,
-            "the result of processing could not be delivered",
-        );
-        End::Later(failure.caused_by(error))
+        Err(End::Stopping)
     }
 
-    async fn answer(&self, envelope: &Envelope, result: ImageResult) -> Result<(), PublishError> {
-        self.publisher.publish(&envelope.answer(), &result).await
+    async fn answer(&self, envelope: &Envelope, result: &ImageResult) -> Result<(), PublishError> {
+        self.publisher.publish(&envelope.answer(), result).await
     }
+}
+
+fn failed(envelope: &Envelope, job: &ImageProcessV1, failure: &Failure) -> ImageResult {
+    ImageResult::Failed(ImageFailedV1 {
+        product_id: job.product_id,
+        image_id: job.image_id,
+        generation: job.generation,
+        attempt: envelope.attempt,
+        error: failure.to_image_error(),
+    })
 }
 
 /// The one event for an attempt as a whole.
