@@ -23,6 +23,9 @@ const TURN_LIMIT: Duration = Duration::from_secs(300);
 /// More jobs than this that wait for a worker are reason enough for pictures to be late.
 const JOBS_WAITING_MAX: u32 = 100;
 
+/// So many turns in a row that work was late for are told of: lost pictures wait as long.
+const LATE_TURNS_TOLD: u32 = 15;
+
 /// How the reconciler goes about it.
 #[derive(Clone, Debug)]
 pub struct ReconcilerConfig {
@@ -46,6 +49,7 @@ pub struct Reconciler {
     stuck: Stuck,
     sweep: Sweep,
     trouble: Trouble,
+    late_turns: u32,
 }
 
 impl Reconciler {
@@ -57,6 +61,7 @@ impl Reconciler {
             stuck: Stuck::new(catalogue, config.stuck_after),
             sweep: Sweep::new(database.clone(), &config),
             trouble: Trouble::new("pictures without an answer"),
+            late_turns: 0,
             database,
             config,
         }
@@ -97,15 +102,27 @@ impl Reconciler {
     }
 
     /// The right to work, where there is reason to: nothing is missing while everything is merely late.
-    async fn begin(&self) -> Result<Option<ReconcilerLock>, StorageError> {
+    async fn begin(&mut self) -> Result<Option<ReconcilerLock>, StorageError> {
         let lock = ReconcilerLock::take(&self.config.database, TURN_LIMIT).await?;
         if lock.is_none() {
             tracing::debug!("another process reconciles");
             return Ok(None);
         }
         if let Some(reason) = self.late().await? {
-            tracing::debug!(reason, "work is only late; nothing is reconciled in this turn");
+            self.late_turns = self.late_turns.saturating_add(1);
+            if self.late_turns == LATE_TURNS_TOLD {
+                tracing::warn!(
+                    reason,
+                    turns = LATE_TURNS_TOLD,
+                    "work has been late for so many turns that nothing is reconciled; more workers may help"
+                );
+            } else {
+                tracing::debug!(reason, "work is only late; nothing is reconciled in this turn");
+            }
             return Ok(None);
+        }
+        if std::mem::take(&mut self.late_turns) >= LATE_TURNS_TOLD {
+            tracing::info!("work is no longer late");
         }
         Ok(lock)
     }
