@@ -210,24 +210,31 @@ impl Model {
         let Some(product) = state.products.get_mut(id) else {
             return version;
         };
-        let excused = from_cache && self.windows.stale_excused(answer.begun, answer.ended);
-        let floor = product.floor(answer.begun);
-        let gone = product.deleted.is_some_and(|deleted| deleted < answer.begun);
-        let is_stale = version < floor || gone;
-        if excused && (is_stale || version < seen) {
+        let lag = self.windows.lag_excused(answer.begun, answer.ended);
+        let lag = lag.filter(|_| from_cache);
+        let excused = lag.is_some();
+        let (mut floor, mut gone) = product.standing(answer.begun);
+        if let Some(lag) = lag
+            && (version < floor.max(seen) || gone)
+        {
             self.figures
-                .note("stale reads while Redis was at fault, which are excused", 1);
+                .note("reads that lagged while Redis was at fault, which is excused", 1);
+            // Nothing was acknowledged before there was a clock.
+            (floor, gone) = answer
+                .begun
+                .checked_sub(lag)
+                .map_or((0, false), |moment| product.standing(moment));
         }
+        let is_stale = version < floor || gone;
         let way = if from_cache { "read" } else { "list" };
-        self.evidence
-            .check(Promise::ReadsAreFresh, excused || !is_stale, || {
-                let state = if gone {
-                    "deleted".to_owned()
-                } else {
-                    format!("at {floor}")
-                };
-                format!("a {way} of {id} showed version {version} when it was {state}")
-            });
+        self.evidence.check(Promise::ReadsAreFresh, !is_stale, || {
+            let state = if gone {
+                "deleted".to_owned()
+            } else {
+                format!("at {floor}")
+            };
+            format!("a {way} of {id} showed version {version} when it was {state}")
+        });
         self.evidence
             .check(Promise::VersionsGrow, excused || version >= seen, || {
                 format!("a {way} of {id} showed version {version} to a client that had seen {seen}")
@@ -263,6 +270,11 @@ impl Writes {
 }
 
 impl Product {
+    /// The newest version that had been acknowledged at a moment, and whether the deletion had been.
+    fn standing(&self, at: Instant) -> (i64, bool) {
+        (self.floor(at), self.deleted.is_some_and(|deleted| deleted < at))
+    }
+
     /// The newest version that had been acknowledged at a moment.
     pub(super) fn floor(&self, at: Instant) -> i64 {
         let known = self.acknowledged.iter().filter(|(when, _)| *when < at);

@@ -9,8 +9,10 @@ use testkit::Service;
 
 /// How long after its last sign an outage may still show in answers.
 const AFTERMATH: Duration = Duration::from_secs(3);
-/// How long after Redis is back a stale answer is excused.
-const REDIS_GRACE: Duration = Duration::from_secs(5);
+/// How long after a part is back an answer that lags is excused.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long it may take an api to hear from another, on a machine that is busy.
+const HEARSAY: Duration = Duration::from_millis(250);
 
 /// A part that can be at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,11 +115,20 @@ impl Windows {
         })
     }
 
-    /// Whether a stale answer between the two is excused.
-    pub fn stale_excused(&self, from: Instant, until: Instant) -> bool {
-        self.touched(&[Target::Redis], from, until, |window| {
-            window.healed.map(|end| end + REDIS_GRACE)
-        })
+    /// How far an answer between the two may lag behind what was acknowledged: not at all, but for the moment that
+    /// it takes an api to hear that another could not tell Redis, and without bound where that cannot be heard, since
+    /// PostgreSQL was at fault as well.
+    pub fn lag_excused(&self, from: Instant, until: Instant) -> Option<Duration> {
+        let at_fault = |target| {
+            self.touched(&[target], from, until, |window| {
+                window.healed.map(|end| end + GRACE)
+            })
+        };
+        match (at_fault(Target::Redis), at_fault(Target::Postgres)) {
+            (false, _) => None,
+            (true, false) => Some(HEARSAY),
+            (true, true) => Some(Duration::MAX),
+        }
     }
 
     fn touched(
@@ -151,14 +162,20 @@ mod tests {
         let early = before - Duration::from_secs(1);
         let number = windows.begin(Target::Redis);
         let now = Instant::now();
-        assert!(windows.stale_excused(before, now) && windows.disturbed(&[Target::Redis], before, now));
+        assert!(windows.disturbed(&[Target::Redis], before, now));
+        assert_eq!(windows.lag_excused(before, now), Some(HEARSAY));
         assert!(!windows.disturbed(&[Target::Api], before, now));
-        assert!(!windows.stale_excused(early, early));
+        assert_eq!(windows.lag_excused(early, early), None);
         windows.heal(number);
         windows.recover(number);
         let soon = Instant::now();
-        assert!(windows.stale_excused(soon, soon));
-        let later = soon + REDIS_GRACE + Duration::from_millis(10);
-        assert!(!windows.stale_excused(later, later) && !windows.disturbed(&[Target::Redis], later, later));
+        assert_eq!(windows.lag_excused(soon, soon), Some(HEARSAY));
+        let later = soon + GRACE + Duration::from_millis(10);
+        assert!(!windows.disturbed(&[Target::Redis], later, later));
+        assert_eq!(windows.lag_excused(later, later), None);
+        let number = windows.begin(Target::Postgres);
+        let both = Instant::now();
+        assert_eq!(windows.lag_excused(both, both), Some(Duration::MAX));
+        windows.heal(number);
     }
 }
