@@ -23,8 +23,20 @@ use crate::{
     verdict::Verdict,
 };
 
-/// A message that work was begun on this often, and that was never settled, is not worked on again.
+/// A message that work was begun on this often, and that was never settled, is not worked on again. All but the first of
+/// these starts were made while its process did nothing else.
 const STARTS_LIMIT: u64 = 3;
+
+/// How a delivery was settled, as far as that could be seen. An acknowledgement has no answer: it may have been lost with
+/// the connection, and the message comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    /// Nothing is left of it.
+    Ended,
+    /// A copy has taken its place, under the same id, and the broker counts that one's deliveries from zero.
+    Replaced,
+}
+
 /// Takes a message, has it handled, and settles it.
 pub(crate) struct Desk<M, H> {
     handler: H,
@@ -71,8 +83,8 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         let outlived = self.survivors.taken(message_id);
         letter.starts = letter.starts.saturating_sub(outlived);
         let handling = self.handle_letter(&mut letter, &delivered);
-        if handling.instrument(span).await.is_some() {
-            self.survivors.settled(message_id);
+        if handling.instrument(span).await == Some(Settled::Replaced) {
+            self.survivors.replaced(message_id);
         }
     }
 
@@ -85,13 +97,13 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         };
         let message_id = letter.envelope.message_id;
         letter.starts = letter.starts.saturating_sub(self.survivors.taken(message_id));
-        if self.put_back(&letter, &delivered).await.is_some() {
-            self.survivors.settled(message_id);
+        if self.put_back(&letter, &delivered).await == Some(Settled::Replaced) {
+            self.survivors.replaced(message_id);
         }
     }
 
     /// None where it could not be settled; the broker delivers it again.
-    async fn handle_letter(&self, letter: &mut Letter, delivered: &Delivered) -> Option<()> {
+    async fn handle_letter(&self, letter: &mut Letter, delivered: &Delivered) -> Option<Settled> {
         let message = match M::decode(&letter.type_name, &letter.body) {
             Ok(message) => message,
             Err(fault) => return self.reject(delivered, &fault).await,
@@ -111,24 +123,26 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
         let receipt = &delivered.receipt;
         match verdict {
-            Verdict::Done => {}
+            Verdict::Done => return receipt.ack().await.map(|()| Settled::Ended),
             Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await?,
             Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await?,
             Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await?,
             Verdict::Suspect => self.put_apart(letter, delivered).await?,
             Verdict::PutBack => return self.put_back(letter, delivered).await,
         }
-        receipt.ack().await
+        receipt.ack().await.map(|()| Settled::Replaced)
     }
 
     /// What becomes of a message that no work is to be begun on here, if none is.
     fn judge_before(&self, letter: &Letter, place: Place) -> Option<Verdict> {
         let deliveries = letter.starts;
-        match &letter.given_up {
-            Some(header) => Some(Verdict::GiveUp(GiveUp::of_header(header))),
-            None if deliveries >= STARTS_LIMIT => Some(Verdict::GiveUp(GiveUp::Redelivered { deliveries })),
-            None if deliveries > 0 && place == Place::Ordinary => Some(Verdict::Suspect),
-            None => None,
+        match (&letter.given_up, place) {
+            (Some(header), _) => Some(Verdict::GiveUp(GiveUp::of_header(header))),
+            (None, _) if !H::MAY_END_PROCESS => None,
+            (None, Place::Ordinary) => (deliveries > 0).then_some(Verdict::Suspect),
+            (None, Place::Suspects) => {
+                (deliveries >= STARTS_LIMIT).then_some(Verdict::GiveUp(GiveUp::Redelivered { deliveries }))
+            }
         }
     }
 
@@ -157,7 +171,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
     }
 
-    async fn reject(&self, delivered: &Delivered, fault: &(dyn Error + Send + Sync)) -> Option<()> {
+    async fn reject(&self, delivered: &Delivered, fault: &(dyn Error + Send + Sync)) -> Option<Settled> {
         let fault = chain(fault);
         match self.unreadable.tell() {
             Some(more) => warn!(
@@ -166,7 +180,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             ),
             None => debug!(fault, "a message that cannot be read goes to the dead letters"),
         }
-        delivered.receipt.reject().await
+        delivered.receipt.reject().await.map(|()| Settled::Ended)
     }
 
     async fn retry(&self, letter: &Letter, receipt: &Receipt, delay: Duration, reason: &str) -> Option<()> {
@@ -183,25 +197,31 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             starts = letter.starts,
             "a message that was never settled is put apart, to be worked on alone"
         );
-        let place = Place::Suspects;
+        // Whatever else was in hand may have been to blame for each of these starts, so they count as one.
+        let starts = letter.starts.min(1);
         self.insist(&delivered.receipt, || {
-            self.pass_on(letter, &delivered.properties, place)
+            self.pass_on(letter, starts, &delivered.properties, Place::Suspects)
         })
         .await
     }
 
     /// Through a copy, since the broker counts what it is handed back like what ended its process. Where there is no
     /// time for that, it is handed back all the same.
-    async fn put_back(&self, letter: &Letter, delivered: &Delivered) -> Option<()> {
+    async fn put_back(&self, letter: &Letter, delivered: &Delivered) -> Option<Settled> {
         let receipt = &delivered.receipt;
+        let copy = || self.pass_on(letter, letter.starts, &delivered.properties, delivered.place);
         if receipt.is_void() {
             return None;
         }
-        match self.pass_on(letter, &delivered.properties, delivered.place).await {
-            Ok(()) => receipt.ack().await,
+        if !self.stop.is_cancelled() {
+            self.insist(receipt, copy).await?;
+            return receipt.ack().await.map(|()| Settled::Replaced);
+        }
+        match copy().await {
+            Ok(()) => receipt.ack().await.map(|()| Settled::Replaced),
             Err(error) => {
                 debug!(error = chain(&error), "a message is handed back uncopied");
-                receipt.put_back().await
+                receipt.put_back().await.map(|()| Settled::Ended)
             }
         }
     }
@@ -209,10 +229,11 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
     async fn pass_on(
         &self,
         letter: &Letter,
+        starts: u64,
         properties: &BasicProperties,
         place: Place,
     ) -> Result<(), PublishError> {
-        let properties = carried(properties, letter.starts, &letter.reasons)?;
+        let properties = carried(properties, starts, &letter.reasons)?;
         self.ladder.pass_on(place, properties, &letter.body).await
     }
 

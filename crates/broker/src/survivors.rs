@@ -1,4 +1,4 @@
-//! Which deliveries this process took, lost, and outlived.
+//! Which deliveries this process took and outlived.
 
 use std::{
     collections::VecDeque,
@@ -10,15 +10,15 @@ use uuid::Uuid;
 /// How many messages are remembered; the oldest is forgotten first, and then counts as if it had ended a process.
 const REMEMBERED: usize = 1_024;
 
-/// Deliveries that came to this process and were not settled.
+/// Deliveries that came to this process.
 ///
-/// RabbitMQ counts them alike, whether the process died of the message or only its connection broke. Who remembers a
-/// delivery is alive, so that one has ended nobody.
+/// RabbitMQ counts alike those of which the process died and those whose connection broke, even where only the
+/// acknowledgement was lost. Who remembers a delivery is alive, so that one has ended nobody.
 #[derive(Debug, Default)]
 pub(crate) struct Survivors(Mutex<VecDeque<(Uuid, u64)>>);
 
 impl Survivors {
-    /// Notes a delivery. Answers how many earlier ones of the message came here and were not settled.
+    /// Notes a delivery. Answers how many earlier ones of the message came here.
     pub(crate) fn taken(&self, message_id: Uuid) -> u64 {
         let mut deliveries = self.lock();
         let earlier = remove(&mut deliveries, message_id);
@@ -29,8 +29,8 @@ impl Survivors {
         earlier
     }
 
-    /// Forgets a message that was settled.
-    pub(crate) fn settled(&self, message_id: Uuid) {
+    /// Forgets a message in whose place there is a copy, which the broker counts anew.
+    pub(crate) fn replaced(&self, message_id: Uuid) {
         remove(&mut self.lock(), message_id);
     }
 
@@ -50,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_deliveries_that_were_not_settled_are_remembered() {
+    fn every_delivery_is_remembered_until_a_copy_takes_its_place() {
         let survivors = Survivors::default();
         let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
         assert_eq!(survivors.taken(one), 0);
         assert_eq!(survivors.taken(other), 0);
         assert_eq!(survivors.taken(one), 1);
         assert_eq!(survivors.taken(one), 2);
-        survivors.settled(one);
+        survivors.replaced(one);
         assert_eq!((survivors.taken(one), survivors.taken(other)), (0, 1));
     }
 

@@ -40,6 +40,9 @@ impl ResultsHandler {
 }
 
 impl Handler<ImageResult> for ResultsHandler {
+    /// A few values for the database end nobody.
+    const MAY_END_PROCESS: bool = false;
+
     /// While the database is away, an answer waits here and burns no attempt: it would fare no better on the ladder.
     /// When it has waited for long, and at a stop, it goes back to the queue as it is.
     async fn handle(&self, delivery: &Delivery<ImageResult>) -> Outcome {

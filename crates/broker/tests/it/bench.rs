@@ -162,11 +162,16 @@ impl Bench {
 
     /// Puts anything into the queue of jobs.
     pub(crate) async fn put(&self, properties: BasicProperties, body: &[u8]) {
-        let (exchange, key) = (self.names.exchange(Work::Jobs), self.names.queue(Work::Jobs));
+        self.put_into(&self.names.queue(Work::Jobs), properties, body)
+            .await;
+    }
+
+    /// Puts anything into a queue.
+    pub(crate) async fn put_into(&self, queue: &str, properties: BasicProperties, body: &[u8]) {
         let options = BasicPublishOptions::default();
         let published = self
             .channel
-            .basic_publish(exchange.into(), key.into(), options, body, properties);
+            .basic_publish("".into(), queue.into(), options, body, properties);
         published.await.unwrap();
     }
 }

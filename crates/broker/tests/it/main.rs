@@ -15,5 +15,6 @@ mod proxy;
 mod publisher;
 mod retry;
 mod supervisor;
+mod survivors;
 mod suspects;
 mod topology;

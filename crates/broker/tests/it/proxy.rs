@@ -69,6 +69,15 @@ impl Proxy {
         self.control.silent.send_replace(false);
     }
 
+    /// Reads nothing more of what clients send, and tells nobody.
+    pub(crate) fn be_deaf(&self) {
+        self.control.deaf.send_replace(true);
+    }
+
+    pub(crate) fn hear_again(&self) {
+        self.control.deaf.send_replace(false);
+    }
+
     /// Raises an alarm as RabbitMQ does: it says so, and stops reading.
     pub(crate) fn block(&self) {
         self.control.deaf.send_replace(true);

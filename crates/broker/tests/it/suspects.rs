@@ -19,10 +19,8 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{
-    bench::{AsyncAct, Bench, Call, PATIENCE, address, consuming, eventually, job, on_bench, scripted},
-    consumer::Gate,
-    proxy::Proxy,
+use crate::bench::{
+    AsyncAct, Bench, Call, PATIENCE, address, consuming, eventually, job, on_bench, scripted,
 };
 
 /// How often ordinary work is interrupted in the test of that.
@@ -118,35 +116,6 @@ async fn a_suspect_is_worked_on_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_connection_makes_nothing_suspect_to_the_process_that_survived_it() {
-    on_bench(async |bench: &Bench| {
-        let proxy = Proxy::to(&bench.config).await;
-        let (broker, _stop) = bench.started(proxy.on_the_way(&bench.config)).await;
-        let gate = Gate::shut();
-        let (handler, mut calls) = scripted(gate.clone());
-        let (consumer, stop) = consuming(&broker, handler, 8);
-        let ids = publish(bench, "neighbour", 1).await;
-        assert_eq!(calls.handled().await.message_id, ids[0]);
-        for _ in 0..4 {
-            proxy.drop_connections();
-            // Were it a suspect, it would wait for the handlers that wait at the gate.
-            assert_eq!(calls.handled().await.message_id, ids[0]);
-        }
-        gate.0.add_permits(8);
-        eventually("the message to be settled", async || {
-            let suspects = bench.depth(&bench.names.suspects_queue(Work::Jobs)).await;
-            (bench.jobs_left().await + suspects == 0).then_some(())
-        })
-        .await;
-        stop.cancel();
-        consumer.await.unwrap();
-        assert_eq!(bench.jobs_left().await, 0);
-        assert!(calls.rest().is_empty());
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_a_stop_puts_back_comes_again_as_if_it_had_never_been_taken() {
     on_bench(async |bench: &Bench| {
         let ids = publish(bench, "neighbour", 3).await;
@@ -236,7 +205,8 @@ async fn turns_for_suspects_strand_no_ordinary_message() {
         let mut expected = HashSet::new();
         for _ in 0..TURNS {
             // Its turn interrupts the rest.
-            put_suspect(bench).await;
+            let (properties, body) = begun_before(1);
+            bench.put(properties, &body).await;
             for _ in 0..10 {
                 let batch: Vec<_> = (0..20)
                     .map(|_| outgoing("https://pictures.example/a.jpg"))
@@ -303,7 +273,7 @@ impl AsyncAct for Workshop {
     }
 }
 
-fn outgoing(address: &str) -> Outgoing {
+pub(crate) fn outgoing(address: &str) -> Outgoing {
     let (envelope, job) = job(address);
     Outgoing {
         work: Work::Jobs,
@@ -313,21 +283,21 @@ fn outgoing(address: &str) -> Outgoing {
     }
 }
 
-/// A message that was begun once before and never settled.
-async fn put_suspect(bench: &Bench) {
+/// A message that was begun so often before, in another queue, and never settled.
+pub(crate) fn begun_before(starts: i64) -> (BasicProperties, Vec<u8>) {
     let suspect = outgoing("https://pictures.example/suspect.jpg");
     let mut headers = FieldTable::default();
-    headers.insert(STARTS_HEADER.into(), AMQPValue::LongLongInt(1));
+    headers.insert(STARTS_HEADER.into(), AMQPValue::LongLongInt(starts));
     let properties = BasicProperties::default()
         .with_type(suspect.type_name.into())
         .with_message_id(suspect.envelope.message_id.to_string().into())
         .with_correlation_id(suspect.envelope.correlation_id.to_string().into())
         .with_timestamp(1_700_000_000)
         .with_headers(headers);
-    bench.put(properties, &suspect.body).await;
+    (properties, suspect.body)
 }
 
-async fn publish(bench: &Bench, kind: &str, count: usize) -> Vec<Uuid> {
+pub(crate) async fn publish(bench: &Bench, kind: &str, count: usize) -> Vec<Uuid> {
     let (broker, stop) = bench.broker().await;
     let mut ids = Vec::new();
     for _ in 0..count {
