@@ -1,7 +1,7 @@
 //! Being told by the database what concerns every process: that the outbox has something to publish, and that the
 //! cache missed a change.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -10,7 +10,11 @@ use crate::{
     config::{DatabaseConfig, Purpose},
     database::Database,
     error::StorageError,
+    lease::bounded,
 };
+
+/// How long [`Listener::check`] waits for an answer.
+const CHECK_LIMIT: Duration = Duration::from_secs(1);
 
 /// The channel of [`cache_doubt_announce`].
 const CACHE_DOUBT: &str = "cache_doubt";
@@ -62,9 +66,7 @@ impl Listener {
             connection.batch_execute(&listen).await?;
             Ok(Self { connection })
         };
-        tokio::time::timeout(config.connect_timeout, connect)
-            .await
-            .unwrap_or_else(|elapsed| Err(StorageError::Unavailable(elapsed.into())))
+        bounded(config.connect_timeout, connect).await
     }
 
     /// Waits until there is something to hear; whatever was said meanwhile is heard together. It may be dropped at any
@@ -88,6 +90,19 @@ impl Listener {
                 None => return Ok(heard),
             }
         }
+    }
+}
+
+impl Listener {
+    /// Asks the server for a sign of life on this connection: one that is dead may be so without a word.
+    ///
+    /// # Errors
+    /// The connection is lost, or there is no answer within a second: connect anew.
+    pub async fn check(&mut self) -> Result<(), StorageError> {
+        bounded(CHECK_LIMIT, async {
+            Ok(self.connection.batch_execute("SELECT 1").await?)
+        })
+        .await
     }
 }
 

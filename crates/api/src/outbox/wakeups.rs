@@ -1,7 +1,7 @@
 //! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
 //! from the outbox, and has the cache catch up that missed a change.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage_postgres::{DatabaseConfig, Heard, Listener, StorageError};
 use storage_redis::Cache;
@@ -52,6 +52,7 @@ impl Wakeups {
     async fn listen(&self) {
         let mut is_deaf = false;
         loop {
+            let begun = Instant::now();
             let error = match Listener::connect(&self.database).await {
                 Ok(listener) => {
                     if is_deaf {
@@ -66,7 +67,8 @@ impl Wakeups {
                 tracing::warn!(%error, "notifications of the outbox cannot be had; polling until they can");
                 is_deaf = true;
             }
-            tokio::time::sleep(self.pause).await;
+            // What listened for a while is made anew at once: until then nothing is heard.
+            tokio::time::sleep(self.pause.saturating_sub(begun.elapsed())).await;
         }
     }
 
@@ -86,10 +88,20 @@ impl Wakeups {
             {
                 cache.doubt();
             }
-            heard = match listener.wait().await {
+            heard = match self.hear(&mut listener).await {
                 Ok(heard) => heard,
                 Err(error) => return error,
             };
+        }
+    }
+
+    /// What is heard next. After a silence the connection is asked whether it still lives.
+    async fn hear(&self, listener: &mut Listener) -> Result<Heard, StorageError> {
+        loop {
+            match tokio::time::timeout(self.pause, listener.wait()).await {
+                Ok(heard) => return heard,
+                Err(_) => listener.check().await?,
+            }
         }
     }
 }
