@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::{Broker, Outgoing, Publisher};
+use broker::{Broker, Outgoing, PublishError, Publisher};
 use storage_postgres::{Database, Drained, OutboxRow, StorageError, outbox_drain};
 use tokio_util::sync::CancellationToken;
 
@@ -41,10 +41,8 @@ impl Relay {
             let pause = match self.drain().await {
                 // Told by the broker's own events; it neither begins trouble here nor ends any.
                 Ok(None) => None,
-                Ok(Some(drained)) if drained.claimed > drained.published => {
-                    Some(troubles.next("the broker did not confirm every message"))
-                }
-                Ok(Some(drained)) => {
+                Ok(Some((_, Some(error)))) => Some(troubles.next(&error.to_string())),
+                Ok(Some((drained, None))) => {
                     troubles.end();
                     if drained.claimed == usize::from(self.batch_size) {
                         continue;
@@ -64,23 +62,24 @@ impl Relay {
     }
 
     /// Publishes one batch. Rows stay where they are, and the answer is none, while there is no broker to take them.
-    async fn drain(&self) -> Result<Option<Drained>, StorageError> {
+    /// The first of the errors that kept rows in place is told as well.
+    async fn drain(&self) -> Result<Option<(Drained, Option<PublishError>)>, StorageError> {
         if !self.broker.is_connected() {
             return Ok(None);
         }
-        outbox_drain(&self.database, self.batch_size, |rows| self.publish(rows))
-            .await
-            .map(Some)
-    }
-
-    async fn publish(&self, rows: Vec<OutboxRow>) -> Vec<bool> {
-        let batch: Vec<Outgoing> = rows.into_iter().map(outgoing).collect();
-        let confirmed = self.publisher.publish_batch(&batch).await;
-        batch
-            .iter()
-            .zip(confirmed)
-            .map(|(message, confirmed)| log_publish(message, confirmed))
-            .collect()
+        let mut first = None;
+        let publish = async |rows: Vec<OutboxRow>| {
+            let batch: Vec<Outgoing> = rows.into_iter().map(outgoing).collect();
+            let mut confirmed = self.publisher.publish_batch(&batch).await;
+            for (message, confirmed) in batch.iter().zip(&confirmed) {
+                log_publish(message, confirmed.as_ref());
+            }
+            let published = confirmed.iter().map(Result::is_ok).collect();
+            first = confirmed.drain(..).find_map(Result::err);
+            published
+        };
+        let drained = outbox_drain(&self.database, self.batch_size, publish).await?;
+        Ok(Some((drained, first)))
     }
 }
 
@@ -93,20 +92,17 @@ fn outgoing(row: OutboxRow) -> Outgoing {
     }
 }
 
-fn log_publish(message: &Outgoing, confirmed: Result<(), broker::PublishError>) -> bool {
+fn log_publish(message: &Outgoing, confirmed: Result<&(), &PublishError>) {
     let Outgoing {
         envelope, type_name, ..
     } = message;
     let (message_id, image_id) = (envelope.message_id, envelope.correlation_id);
     let request_id = envelope.request_id.as_deref();
     match confirmed {
-        Ok(()) => {
-            tracing::debug!(%message_id, %image_id, request_id, type_name, "message published");
-            true
-        }
+        Ok(()) => tracing::debug!(%message_id, %image_id, request_id, type_name, "message published"),
+        // A warning of the whole row of failures tells of the first.
         Err(error) => {
-            tracing::warn!(%message_id, %image_id, request_id, type_name, %error, "message not published; it stays in the outbox");
-            false
+            tracing::debug!(%message_id, %image_id, request_id, type_name, %error, "message not published; it stays in the outbox");
         }
     }
 }
