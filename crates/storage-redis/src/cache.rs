@@ -78,7 +78,8 @@ impl Cache {
     /// while the cache is catching up.
     pub async fn product_get(&self, account_id: AccountId, product_id: ProductId) -> Lookup {
         let key = self.key(account_id, product_id);
-        if self.catching_up().is_some() || self.0.pulse.stood_still() {
+        // In this order: the beat doubts before it beats.
+        if self.0.pulse.stood_still() || self.catching_up().is_some() {
             return Lookup::Miss(Ticket { key, stamp: None });
         }
         let mut commands = redis::pipe();

@@ -3,7 +3,16 @@
 //! Invalidations that Redis did not take wait in the outbox. Until they are carried out, Redis may hold products as
 //! they were before, so that nothing is read from it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Doubts that come and go, as while another process is cut off from Redis, are told of this often.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// That the cache is out of use until what it missed is carried out.
 #[derive(Debug)]
@@ -15,6 +24,15 @@ pub(crate) struct Trust {
     doubts: AtomicU64,
     /// The last of them that is cleared up, with all before it.
     cleared: AtomicU64,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// When a doubt was last told of.
+    last: Option<Instant>,
+    /// Whether it is still to be told that it is over.
+    is_open: bool,
 }
 
 impl Trust {
@@ -22,6 +40,7 @@ impl Trust {
         Self {
             doubts: AtomicU64::new(1),
             cleared: AtomicU64::new(0),
+            told: Mutex::default(),
         }
     }
 
@@ -33,8 +52,18 @@ impl Trust {
     /// Something may have been missed.
     pub(crate) fn doubt(&self) {
         let before = self.doubts.fetch_add(1, Ordering::AcqRel);
-        if self.cleared.load(Ordering::Acquire) == before {
-            tracing::warn!("Redis may hold what is out of date; products are read from PostgreSQL");
+        if self.cleared.load(Ordering::Acquire) != before {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.last.is_none_or(|last| last.elapsed() > TOLD_EVERY) {
+            told.last = Some(Instant::now());
+            told.is_open = true;
+            tracing::warn!(
+                "Redis may hold what is out of date; products are read from PostgreSQL until it has caught up"
+            );
+        } else {
+            tracing::debug!("Redis may hold what is out of date again");
         }
     }
 
@@ -42,7 +71,10 @@ impl Trust {
     pub(crate) fn clear(&self, CatchUp(doubts): CatchUp) {
         let before = self.cleared.fetch_max(doubts, Ordering::AcqRel);
         if before < doubts && self.doubts.load(Ordering::Acquire) == doubts {
-            tracing::info!("Redis has caught up; the cache is in use");
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut told.is_open) || doubts == 1 {
+                tracing::info!("Redis has caught up; the cache is in use");
+            }
         }
     }
 }
