@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// The longest that one job waits in all: well below the half hour after which RabbitMQ takes a message back from a
+/// The longest that one job waits for the store, and for the broker each time it tells something: well below the half hour after which RabbitMQ takes a message back from a
 /// consumer that has not acknowledged it.
 pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
 

@@ -127,8 +127,7 @@ impl Processor {
     }
 
     async fn make(&self, envelope: &Envelope, job: &ImageProcessV1) -> Result<ImageProcessedV1, End> {
-        let patience = self.store.for_job();
-        patience.until_usable().await?;
+        self.store.for_job().until_usable().await?;
         let started = ImageStartedV1 {
             product_id: job.product_id,
             image_id: job.image_id,
@@ -136,6 +135,8 @@ impl Processor {
             attempt: envelope.attempt,
         };
         self.tell(envelope, ImageResult::Started(started)).await?;
+        // What the broker's absence took is not taken from the patience with the store.
+        let patience = self.store.for_job();
         let bytes = source::read(&self.fetcher, patience, &job.source).await?;
         let size = bytes.len() as u64;
         let rendered = self.renderer.render(bytes).await?;
