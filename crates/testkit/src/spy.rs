@@ -28,7 +28,8 @@ pub struct Copied {
     /// Why it is a dead letter, where it is one.
     pub dead_reason: Option<String>,
     properties: BasicProperties,
-    body: Vec<u8>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// A second queue behind the exchange of some work, which gets a copy of all that is published there. It is deleted
@@ -40,13 +41,25 @@ pub struct Spy {
 }
 
 impl Spy {
-    /// Declares the queue. The exchange must be there.
+    /// One that copies what is published for some work. The exchange must be there.
     ///
     /// # Errors
     /// What RabbitMQ says, in words.
     pub async fn place(broker: &TestBroker, work: Work) -> Result<Self, String> {
         let names = broker.names();
-        let (exchange, target) = (names.exchange(work), names.queue(work));
+        Self::place_before(broker, names.exchange(work), names.queue(work)).await
+    }
+
+    /// One that copies what becomes a dead letter. The exchange must be there.
+    ///
+    /// # Errors
+    /// What RabbitMQ says, in words.
+    pub async fn place_among_the_dead(broker: &TestBroker) -> Result<Self, String> {
+        let dead = broker.names().dead();
+        Self::place_before(broker, dead.clone(), dead).await
+    }
+
+    async fn place_before(broker: &TestBroker, exchange: String, target: String) -> Result<Self, String> {
         let queue = format!("{target}.spy");
         broker.delete_queue_at_the_end(queue.clone());
         let channel = open(broker).await?;

@@ -12,8 +12,9 @@ use super::{
     evidence::{Evidence, Promise},
     figures::{Figures, Operation},
     model::{Model, text},
+    replays::Obituaries,
     settle::rows,
-    sources::{Expected, Sources},
+    sources::{Expected, Source, Sources},
     stage::Stage,
 };
 
@@ -36,6 +37,8 @@ pub struct Audit {
     pub figures: Arc<Figures>,
     /// Whether dead letters were replayed after all sources were mended.
     pub is_mended: bool,
+    /// What ended badly on the way.
+    pub obituaries: Obituaries,
     /// How often workers were killed.
     pub worker_kills: usize,
 }
@@ -53,10 +56,9 @@ impl Audit {
             .collect();
         self.judge_products(&products);
         self.read_all(versions.clone()).await;
-        let letters = self.letters().await?;
-        self.judge_images(&letters).await?;
+        self.judge_images().await?;
         self.judge_cache(&versions).await?;
-        self.judge_dead_letters(&letters).await
+        self.judge_obituaries().await
     }
 
     fn judge_products(&self, rows: &[Value]) {
@@ -121,7 +123,7 @@ impl Audit {
         readers.join_all().await;
     }
 
-    async fn judge_images(&self, letters: &[Copied]) -> Result<(), String> {
+    async fn judge_images(&self) -> Result<(), String> {
         let query = "SELECT id, product_id, source_url, status, generation, attempts, error_code, variants FROM images";
         for row in rows(&self.stage, query).await? {
             let (url, status) = (text(&row["source_url"]), text(&row["status"]));
@@ -134,9 +136,7 @@ impl Audit {
             let code = text(&row["error_code"]);
             let hits = self.sources.hits(&url);
             let holds = match expected {
-                Expected::Ready
-                    if code == "processing_crashed" && self.was_killed(letters, &text(&row["id"])) =>
-                {
+                Expected::Ready if code == "processing_crashed" && self.has_killed(&text(&row["id"])) => {
                     self.figures.note(
                         "good pictures that failed as processing_crashed, killed three times",
                         1,
@@ -201,38 +201,63 @@ impl Audit {
         Ok(())
     }
 
-    async fn letters(&self) -> Result<Vec<Copied>, String> {
-        let dead = self.stage.broker.names().dead();
-        self.stage.broker.take_all(&dead, 10_000).await
-    }
-
-    /// Whether the job of a picture was given up because each of its starts ended with its process.
-    fn was_killed(&self, letters: &[Copied], image_id: &str) -> bool {
-        let of_it = letters.iter().filter(|letter| letter.correlation_id == image_id);
-        let mut reasons = of_it.filter_map(|letter| letter.dead_reason.as_deref());
-        self.worker_kills >= 3 && reasons.any(|reason| reason.contains("never settled"))
-    }
-
-    async fn judge_dead_letters(&self, letters: &[Copied]) -> Result<(), String> {
+    /// Whatever ended badly on the way had to, though a replay may have mended it since.
+    async fn judge_obituaries(&self) -> Result<(), String> {
+        let left = self
+            .stage
+            .broker
+            .queue_depth(&self.stage.broker.names().dead())
+            .await;
+        self.figures
+            .note("dead letters in the end", left.unwrap_or_default().into());
+        // The picture of a deleted product is not known any more, nor is its source.
         let urls: HashMap<String, String> = rows(&self.stage, "SELECT id, source_url FROM images")
             .await?
             .iter()
             .map(|row| (text(&row["id"]), text(&row["source_url"])))
             .collect();
-        for letter in letters {
-            self.figures.note("dead letters in the end", 1);
-            let url = urls.get(&letter.correlation_id);
-            let judged = url.and_then(|url| self.sources.judge(url));
-            let explained = letter.type_name == "image.process.v1"
-                // The picture of a deleted product; its source is not known any more.
-                && (judged.is_none_or(|(source, ..)| source.leaves_a_dead_letter())
-                    || self.was_killed(letters, &letter.correlation_id));
+        let source = |image: &str| {
+            urls.get(image)
+                .and_then(|url| self.sources.judge(url))
+                .map(|judged| judged.0)
+        };
+        self.figures
+            .note("dead letters on the way", self.obituaries.letters.len() as u64);
+        for letter in &self.obituaries.letters {
+            let source = source(&letter.correlation_id);
+            let explained =
+                letter.type_name == "image.process.v1" && source.is_none_or(Source::leaves_a_dead_letter);
+            let explained = explained || self.was_killed(&letter.correlation_id, letter);
             self.evidence.check(Promise::DeadLettersExplained, explained, || {
                 let (kind, image, why) = (&letter.type_name, &letter.correlation_id, &letter.dead_reason);
-                format!("{kind} of {image} ({judged:?}): {why:?}")
+                format!("{kind} of {image} ({source:?}): {why:?}")
+            });
+        }
+        for (image, code) in &self.obituaries.failures {
+            let Some(source) = source(image) else { continue };
+            let holds = match source.expected() {
+                Expected::Failed(codes) => codes.contains(&code.as_str()),
+                Expected::Ready => code == "processing_crashed" && self.has_killed(image),
+            };
+            self.evidence.check(Promise::PicturesEnd, holds, || {
+                format!("image {image}, source {source:?}, was said to have failed: {code}")
             });
         }
         Ok(())
+    }
+
+    /// Whether the job of a picture was given up because each of its starts ended with its process.
+    fn has_killed(&self, image_id: &str) -> bool {
+        let letters = &self.obituaries.letters;
+        letters.iter().any(|letter| self.was_killed(image_id, letter))
+    }
+
+    fn was_killed(&self, image_id: &str, letter: &Copied) -> bool {
+        let reason = letter.dead_reason.as_deref().unwrap_or_default();
+        self.worker_kills >= 3
+            && letter.correlation_id == image_id
+            && letter.type_name == "image.process.v1"
+            && reason.contains("never settled")
     }
 }
 

@@ -81,14 +81,17 @@ impl Chaos {
         let at = self.begun.elapsed().as_secs_f64();
         let begun = Instant::now();
         let number = self.windows.begin(fault.target);
-        if let Err(error) = self.inflict(fault).await {
-            say(&format!("  the fault could not be done: {error}"));
-        }
+        let inflicted = self.inflict(fault).await;
         self.windows.heal(number);
         let healed = Instant::now();
         let seconds = self.wait_for_recovery(fault, number, begun, healed).await;
         self.windows.recover(number);
-        self.figures.recovered(fault.target, fault.kind, seconds);
+        match inflicted {
+            Ok(()) => self.figures.recovered(fault.target, fault.kind, seconds),
+            Err(error) => say(&format!(
+                "  the fault could not be done, and does not count: {error}"
+            )),
+        }
         let recovery = match seconds {
             Some(seconds) => format!("recovered in {seconds:.1} s"),
             None => "another fault overlaps".to_owned(),

@@ -1,6 +1,7 @@
 //! Old results that come again, and an operator who replays dead letters: both may happen at any time.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -11,12 +12,14 @@ use std::{
 
 use fastrand::Rng;
 use messages::Work;
+use serde_json::Value;
 use testkit::{Binary, Copied, Spy};
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{
     evidence::{Evidence, Promise},
     figures::Figures,
+    model::text,
     report::say,
     sources::Sources,
     stage::Stage,
@@ -29,6 +32,15 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// The longest that the operator's command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What ended badly in the whole run, whatever came of it later.
+#[derive(Default)]
+pub struct Obituaries {
+    /// Every message that became a dead letter.
+    pub letters: Vec<Copied>,
+    /// Every failure that a worker told of, as image and code.
+    pub failures: BTreeSet<(String, String)>,
+}
+
 /// Who delivers old results again, and replays dead letters.
 pub struct Replays {
     stage: Arc<Stage>,
@@ -37,6 +49,8 @@ pub struct Replays {
     evidence: Arc<Evidence>,
     spy: Spy,
     copies: Mutex<Vec<Copied>>,
+    mourner: Spy,
+    obituaries: Mutex<Obituaries>,
     has_command: bool,
     log: PathBuf,
 }
@@ -54,6 +68,7 @@ impl Replays {
         log: PathBuf,
     ) -> Result<Self, String> {
         let spy = Spy::place(&stage.broker, Work::Results).await?;
+        let mourner = Spy::place_among_the_dead(&stage.broker).await?;
         let mut replays = Self {
             stage,
             sources,
@@ -61,6 +76,8 @@ impl Replays {
             evidence,
             spy,
             copies: Mutex::default(),
+            mourner,
+            obituaries: Mutex::default(),
             has_command: true,
             log,
         };
@@ -127,8 +144,24 @@ impl Replays {
         }
     }
 
+    /// What ended badly until now.
+    ///
+    /// # Errors
+    /// What RabbitMQ says.
+    pub async fn obituaries(&self) -> Result<Obituaries, String> {
+        self.collect(&mut Rng::with_seed(0)).await?;
+        Ok(std::mem::take(&mut *self.obituaries.lock().await))
+    }
+
     async fn collect(&self, rng: &mut Rng) -> Result<(), String> {
+        let letters = self.mourner.collect(&self.stage.broker, 2_000).await?;
+        self.obituaries.lock().await.letters.extend(letters);
         for copy in self.spy.collect(&self.stage.broker, 2_000).await? {
+            if copy.type_name == "image.failed.v1" {
+                let body: Value = serde_json::from_slice(&copy.body).unwrap_or_default();
+                let failure = (text(&body["image_id"]), text(&body["error"]["code"]));
+                self.obituaries.lock().await.failures.insert(failure);
+            }
             let mut copies = self.copies.lock().await;
             if copies.len() < COPIES_MAX {
                 copies.push(copy);

@@ -243,6 +243,7 @@ impl World {
             evidence: Arc::clone(&self.chaos.evidence),
             figures: Arc::clone(&self.chaos.figures),
             is_mended: self.replays.has_command(),
+            obituaries: self.replays.obituaries().await?,
             worker_kills,
         };
         audit.run().await
