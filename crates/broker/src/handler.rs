@@ -41,7 +41,8 @@ pub enum Outcome {
 /// What is done with messages of the family `M`. Each may come more than once.
 pub trait Handler<M>: Send + Sync + 'static {
     /// Whether a message may be what ends its process. One that was begun and never settled is then worked on alone,
-    /// and given up after its third start; otherwise it is simply begun again.
+    /// and given up after its third start; otherwise it is simply begun again, until RabbitMQ itself buries what was
+    /// delivered more than twenty times.
     const MAY_END_PROCESS: bool = true;
 
     /// Works on a message. A panic counts as [`Outcome::Retry`].

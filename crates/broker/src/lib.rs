@@ -136,7 +136,7 @@ impl Broker {
     /// Hands every message of the family `M` to `handler`, up to `prefetch` at once, until `stop` is cancelled.
     ///
     /// A message that was begun before and never settled is worked on alone: its process does nothing else meanwhile.
-    /// After three such starts it is given up.
+    /// After two such starts it is given up, the third in all. See [`Handler::MAY_END_PROCESS`] for those that are not.
     ///
     /// At the stop it takes no more, waits until the running handlers have ended and their messages are settled, and
     /// returns. Dropping the future instead ends the handlers where they are; their messages go back to the queue at

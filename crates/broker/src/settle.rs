@@ -19,23 +19,13 @@ use crate::{
     properties::{Letter, carried},
     receipt::Receipt,
     retry::{GiveUp, Ladder},
-    survivors::Survivors,
+    survivors::{Survivors, Taken},
     verdict::Verdict,
 };
 
 /// A message that work was begun on this often, and that was never settled, is not worked on again. All but the first of
 /// these starts were made while its process did nothing else.
 const STARTS_LIMIT: u64 = 3;
-
-/// How a delivery was settled, as far as that could be seen. An acknowledgement has no answer: it may have been lost with
-/// the connection, and the message comes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Settled {
-    /// Nothing is left of it.
-    Ended,
-    /// A copy has taken its place, under the same id, and the broker counts that one's deliveries from zero.
-    Replaced,
-}
 
 /// Takes a message, has it handled, and settles it.
 pub(crate) struct Desk<M, H> {
@@ -80,12 +70,10 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             attempt = envelope.attempt,
         );
         // What this process outlived is no sign of a message that ends processes.
-        let outlived = self.survivors.taken(message_id);
+        let outlived = self.survivors.taken(Taken::of(envelope, delivered.place));
         letter.starts = letter.starts.saturating_sub(outlived);
         let handling = self.handle_letter(&mut letter, &delivered);
-        if handling.instrument(span).await == Some(Settled::Replaced) {
-            self.survivors.replaced(message_id);
-        }
+        handling.instrument(span).await;
     }
 
     /// Settles a message that came too late to be begun. It comes again as if it had never been here.
@@ -95,15 +83,13 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             delivered.receipt.put_back().await;
             return;
         };
-        let message_id = letter.envelope.message_id;
-        letter.starts = letter.starts.saturating_sub(self.survivors.taken(message_id));
-        if self.put_back(&letter, &delivered).await == Some(Settled::Replaced) {
-            self.survivors.replaced(message_id);
-        }
+        let outlived = self.survivors.taken(Taken::of(&letter.envelope, delivered.place));
+        letter.starts = letter.starts.saturating_sub(outlived);
+        self.put_back(&letter, &delivered).await;
     }
 
     /// None where it could not be settled; the broker delivers it again.
-    async fn handle_letter(&self, letter: &mut Letter, delivered: &Delivered) -> Option<Settled> {
+    async fn handle_letter(&self, letter: &mut Letter, delivered: &Delivered) -> Option<()> {
         let message = match M::decode(&letter.type_name, &letter.body) {
             Ok(message) => message,
             Err(fault) => return self.reject(delivered, &fault).await,
@@ -123,14 +109,14 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
         let receipt = &delivered.receipt;
         match verdict {
-            Verdict::Done => return receipt.ack().await.map(|()| Settled::Ended),
+            Verdict::Done => {}
             Verdict::Retry { delay, reason } => self.retry(letter, receipt, delay, &reason).await?,
             Verdict::Reject { reason } => self.bury(letter, receipt, &reason).await?,
             Verdict::GiveUp(why) => self.give_up(&delivery, letter, receipt, &why).await?,
             Verdict::Suspect => self.put_apart(letter, delivered).await?,
             Verdict::PutBack => return self.put_back(letter, delivered).await,
         }
-        receipt.ack().await.map(|()| Settled::Replaced)
+        receipt.ack().await
     }
 
     /// What becomes of a message that no work is to be begun on here, if none is.
@@ -171,7 +157,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         }
     }
 
-    async fn reject(&self, delivered: &Delivered, fault: &(dyn Error + Send + Sync)) -> Option<Settled> {
+    async fn reject(&self, delivered: &Delivered, fault: &(dyn Error + Send + Sync)) -> Option<()> {
         let fault = chain(fault);
         match self.unreadable.tell() {
             Some(more) => warn!(
@@ -180,7 +166,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             ),
             None => debug!(fault, "a message that cannot be read goes to the dead letters"),
         }
-        delivered.receipt.reject().await.map(|()| Settled::Ended)
+        delivered.receipt.reject().await
     }
 
     async fn retry(&self, letter: &Letter, receipt: &Receipt, delay: Duration, reason: &str) -> Option<()> {
@@ -206,24 +192,23 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
     }
 
     /// Through a copy, since the broker counts what it is handed back like what ended its process. Where there is no
-    /// time for that, it is handed back all the same.
-    async fn put_back(&self, letter: &Letter, delivered: &Delivered) -> Option<Settled> {
+    /// time for that, or the count says nothing, it is handed back all the same.
+    async fn put_back(&self, letter: &Letter, delivered: &Delivered) -> Option<()> {
         let receipt = &delivered.receipt;
         let copy = || self.pass_on(letter, letter.starts, &delivered.properties, delivered.place);
         if receipt.is_void() {
             return None;
         }
-        if !self.stop.is_cancelled() {
+        if H::MAY_END_PROCESS && !self.stop.is_cancelled() {
             self.insist(receipt, copy).await?;
-            return receipt.ack().await.map(|()| Settled::Replaced);
+        } else if let Err(error) = copy().await {
+            debug!(error = chain(&error), "a message is handed back uncopied");
+            return receipt.put_back().await;
         }
-        match copy().await {
-            Ok(()) => receipt.ack().await.map(|()| Settled::Replaced),
-            Err(error) => {
-                debug!(error = chain(&error), "a message is handed back uncopied");
-                receipt.put_back().await.map(|()| Settled::Ended)
-            }
-        }
+        // Under the same name, and counted from zero.
+        self.survivors
+            .replaced(Taken::of(&letter.envelope, delivered.place));
+        receipt.ack().await
     }
 
     async fn pass_on(

@@ -47,17 +47,31 @@ async fn a_lost_connection_makes_nothing_suspect_to_the_process_that_survived_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledgement_that_is_lost_with_its_connection_makes_nothing_suspect() {
+    survive_deafness(|| Outcome::Done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_of_a_message_that_is_to_be_tried_again() {
+    survive_deafness(|| Outcome::Retry {
+        reason: "not today".to_owned(),
+    })
+    .await;
+}
+
+/// Connections break again and again before the broker has read what was acknowledged after this outcome.
+async fn survive_deafness(outcome: fn() -> Outcome) {
     on_bench(async |bench: &Bench| {
         let proxy = Arc::new(Proxy::to(&bench.config).await);
         let (broker, _stop) = bench.started(proxy.on_the_way(&bench.config)).await;
         let is_calm = Arc::new(AtomicBool::new(false));
         let (line, calm) = (Arc::clone(&proxy), Arc::clone(&is_calm));
         let (handler, mut calls) = scripted(move |_: &Delivery<Job>| {
-            if !calm.load(Ordering::SeqCst) {
-                // What follows does not arrive, and looks as if it did.
-                line.be_deaf();
+            if calm.load(Ordering::SeqCst) {
+                return Outcome::Done;
             }
-            Outcome::Done
+            // What follows does not arrive, and looks as if it did.
+            line.be_deaf();
+            outcome()
         });
         publish(bench, "neighbour", 100).await;
         let (consumer, stop) = consuming(&broker, handler, 8);
