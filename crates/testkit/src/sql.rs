@@ -69,14 +69,16 @@ impl TestDatabase {
     pub async fn refuse_connections(&self) {
         let name = self.name();
         let mut admin = connect(&services().database_url).await;
-        let statement = format!(
-            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
-             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        );
-        admin
-            .batch_execute(&statement)
-            .await
-            .expect("a database can be closed");
+        // One after the other: within one transaction somebody may connect again before the first is committed.
+        for statement in [
+            format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"),
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"),
+        ] {
+            admin
+                .batch_execute(&statement)
+                .await
+                .expect("a database can be closed");
+        }
     }
 
     /// Takes connections again.
