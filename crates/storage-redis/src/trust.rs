@@ -27,7 +27,7 @@ pub(crate) struct Trust {
     told: Mutex<Told>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
     /// When a doubt was last told of.
     last: Option<Instant>,
@@ -40,7 +40,11 @@ impl Trust {
         Self {
             doubts: AtomicU64::new(1),
             cleared: AtomicU64::new(0),
-            told: Mutex::default(),
+            // That a new process begins in doubt is no news; that it is over is.
+            told: Mutex::new(Told {
+                last: None,
+                is_open: true,
+            }),
         }
     }
 
@@ -51,19 +55,14 @@ impl Trust {
 
     /// Something may have been missed.
     pub(crate) fn doubt(&self) {
-        let before = self.doubts.fetch_add(1, Ordering::AcqRel);
-        if self.cleared.load(Ordering::Acquire) != before {
-            return;
-        }
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.last.is_none_or(|last| last.elapsed() > TOLD_EVERY) {
+        if !told.is_open && told.last.is_none_or(|last| last.elapsed() > TOLD_EVERY) {
             told.last = Some(Instant::now());
             told.is_open = true;
             tracing::warn!(
                 "Redis may hold what is out of date; products are read from PostgreSQL until it has caught up"
             );
-        } else {
-            tracing::debug!("Redis may hold what is out of date again");
         }
     }
 
@@ -72,7 +71,7 @@ impl Trust {
         let before = self.cleared.fetch_max(doubts, Ordering::AcqRel);
         if before < doubts && self.doubts.load(Ordering::Acquire) == doubts {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            if std::mem::take(&mut told.is_open) || doubts == 1 {
+            if std::mem::take(&mut told.is_open) {
                 tracing::info!("Redis has caught up; the cache is in use");
             }
         }
