@@ -1,6 +1,10 @@
 //! Holding what is there in the end against what was promised on the way.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -18,6 +22,8 @@ use super::{
     stage::Stage,
 };
 
+/// How long before its dead letter the first of a picture's three starts may have been.
+const KILLS_WITHIN: Duration = Duration::from_secs(180);
 /// Reads at a time.
 const READERS: usize = 4;
 
@@ -39,8 +45,8 @@ pub struct Audit {
     pub is_mended: bool,
     /// What ended badly on the way.
     pub obituaries: Obituaries,
-    /// How often workers were killed.
-    pub worker_kills: usize,
+    /// When workers were killed.
+    pub worker_kills: Vec<Instant>,
 }
 
 impl Audit {
@@ -136,9 +142,9 @@ impl Audit {
             let code = text(&row["error_code"]);
             let hits = self.sources.hits(&url);
             let holds = match expected {
-                Expected::Ready if code == "processing_crashed" && self.has_killed(&text(&row["id"])) => {
+                _ if code == "processing_crashed" && self.has_killed(&text(&row["id"])) => {
                     self.figures.note(
-                        "good pictures that failed as processing_crashed, killed three times",
+                        "pictures that failed as processing_crashed, killed three times",
                         1,
                     );
                     true
@@ -223,11 +229,14 @@ impl Audit {
         };
         self.figures
             .note("dead letters on the way", self.obituaries.letters.len() as u64);
-        for letter in &self.obituaries.letters {
+        for (_, letter) in &self.obituaries.letters {
             let source = source(&letter.correlation_id);
             let explained =
                 letter.type_name == "image.process.v1" && source.is_none_or(Source::leaves_a_dead_letter);
-            let explained = explained || self.was_killed(&letter.correlation_id, letter);
+            let explained = explained || self.has_killed(&letter.correlation_id);
+            if is_unsettled(letter) {
+                self.figures.note("jobs given up as never settled", 1);
+            }
             self.evidence.check(Promise::DeadLettersExplained, explained, || {
                 let (kind, image, why) = (&letter.type_name, &letter.correlation_id, &letter.dead_reason);
                 format!("{kind} of {image} ({source:?}): {why:?}")
@@ -236,8 +245,9 @@ impl Audit {
         for (image, code) in &self.obituaries.failures {
             let Some(source) = source(image) else { continue };
             let holds = match source.expected() {
+                _ if code == "processing_crashed" => self.has_killed(image),
                 Expected::Failed(codes) => codes.contains(&code.as_str()),
-                Expected::Ready => code == "processing_crashed" && self.has_killed(image),
+                Expected::Ready => false,
             };
             self.evidence.check(Promise::PicturesEnd, holds, || {
                 format!("image {image}, source {source:?}, was said to have failed: {code}")
@@ -246,19 +256,23 @@ impl Audit {
         Ok(())
     }
 
-    /// Whether the job of a picture was given up because each of its starts ended with its process.
+    /// Whether a job of a picture was given up because each of its starts ended with its process: workers were killed
+    /// often enough shortly before.
     fn has_killed(&self, image_id: &str) -> bool {
-        let letters = &self.obituaries.letters;
-        letters.iter().any(|letter| self.was_killed(image_id, letter))
+        let mut letters = self.obituaries.letters.iter();
+        letters.any(|(seen, letter)| {
+            let kills = self.worker_kills.iter().filter(|kill| {
+                seen.checked_duration_since(**kill)
+                    .is_some_and(|before| before < KILLS_WITHIN)
+            });
+            letter.correlation_id == image_id && is_unsettled(letter) && kills.count() >= 3
+        })
     }
+}
 
-    fn was_killed(&self, image_id: &str, letter: &Copied) -> bool {
-        let reason = letter.dead_reason.as_deref().unwrap_or_default();
-        self.worker_kills >= 3
-            && letter.correlation_id == image_id
-            && letter.type_name == "image.process.v1"
-            && reason.contains("never settled")
-    }
+fn is_unsettled(letter: &Copied) -> bool {
+    let reason = letter.dead_reason.as_deref().unwrap_or_default();
+    letter.type_name == "image.process.v1" && reason.contains("never settled")
 }
 
 async fn read(client: &Client, model: &Model, evidence: &Evidence, api: usize, id: &str, version: i64) {

@@ -35,8 +35,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// What ended badly in the whole run, whatever came of it later.
 #[derive(Default)]
 pub struct Obituaries {
-    /// Every message that became a dead letter.
-    pub letters: Vec<Copied>,
+    /// Every message that became a dead letter, and when it was seen.
+    pub letters: Vec<(Instant, Copied)>,
     /// Every failure that a worker told of, as image and code.
     pub failures: BTreeSet<(String, String)>,
 }
@@ -155,7 +155,8 @@ impl Replays {
 
     async fn collect(&self, rng: &mut Rng) -> Result<(), String> {
         let letters = self.mourner.collect(&self.stage.broker, 2_000).await?;
-        self.obituaries.lock().await.letters.extend(letters);
+        let seen = letters.into_iter().map(|letter| (Instant::now(), letter));
+        self.obituaries.lock().await.letters.extend(seen);
         for copy in self.spy.collect(&self.stage.broker, 2_000).await? {
             if copy.type_name == "image.failed.v1" {
                 let body: Value = serde_json::from_slice(&copy.body).unwrap_or_default();

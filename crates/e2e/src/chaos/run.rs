@@ -233,8 +233,8 @@ impl World {
             .map(|process| (process.slot, process.life()));
         let worker_kills = lives
             .filter(|(slot, _)| matches!(slot, Slot::Worker(_)))
-            .map(|(_, life)| life.kills.len())
-            .sum();
+            .flat_map(|(_, life)| life.kills)
+            .collect();
         let audit = Audit {
             stage: Arc::clone(&self.stage),
             model: Arc::clone(&self.model),
