@@ -17,8 +17,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// The longest that one job waits for the store, and for the broker each time it tells something: well below the half hour after which RabbitMQ takes a message back from a
-/// consumer that has not acknowledged it.
+/// The longest that one job waits for the store, and for the broker each time it tells something. RabbitMQ takes a
+/// message back from a consumer that has not acknowledged it for half an hour; where several waits come together, so be
+/// it: the work is done once more.
 pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// The pause after a first failure; each further one is twice as long, with jitter.
