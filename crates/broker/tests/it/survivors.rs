@@ -1,11 +1,14 @@
 //! What is no sign of a message that ends processes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use broker::{Delivery, GiveUp, Handler, Outcome, PublishError};
+use broker::{BrokerConfig, Delivery, GiveUp, Handler, Outcome, PublishError};
 use messages::{Job, Work};
 use tokio::time::timeout;
 
@@ -62,7 +65,12 @@ async fn nor_does_one_of_a_message_that_is_to_be_tried_again() {
 async fn survive_deafness(outcome: fn() -> Outcome) {
     on_bench(async |bench: &Bench| {
         let proxy = Arc::new(Proxy::to(&bench.config).await);
-        let (broker, _stop) = bench.started(proxy.on_the_way(&bench.config)).await;
+        let config = BrokerConfig {
+            // What waits for a confirm in vain keeps others from being begun.
+            confirm_timeout: Duration::from_secs(1),
+            ..proxy.on_the_way(&bench.config)
+        };
+        let (broker, _stop) = bench.started(config).await;
         let is_calm = Arc::new(AtomicBool::new(false));
         let (line, calm) = (Arc::clone(&proxy), Arc::clone(&is_calm));
         let (handler, mut calls) = scripted(move |_: &Delivery<Job>| {
