@@ -70,12 +70,12 @@ impl Relay {
         let mut first = None;
         let publish = async |rows: Vec<OutboxRow>| {
             let batch: Vec<Outgoing> = rows.into_iter().map(outgoing).collect();
-            let mut confirmed = self.publisher.publish_batch(&batch).await;
+            let confirmed = self.publisher.publish_batch(&batch).await;
             for (message, confirmed) in batch.iter().zip(&confirmed) {
                 log_publish(message, confirmed.as_ref());
             }
             let published = confirmed.iter().map(Result::is_ok).collect();
-            first = confirmed.drain(..).find_map(Result::err);
+            first = confirmed.into_iter().find_map(Result::err);
             published
         };
         let drained = outbox_drain(&self.database, self.batch_size, publish).await?;
