@@ -14,6 +14,16 @@ fn png() -> Reply {
     Reply::png(pictures::png(60, 40, [1, 200, 3]))
 }
 
+/// The same within two seconds.
+fn slow_png() -> Reply {
+    let body = pictures::png(60, 40, [1, 200, 3]);
+    Reply::Slow {
+        content_type: "image/png".to_owned(),
+        bytes_per_second: body.len() / 2,
+        body: body.into(),
+    }
+}
+
 /// A bucket that is reached through `line`, with a request's patience of a few seconds.
 fn behind(line: &Proxy) -> impl FnOnce(&mut S3Config) {
     let endpoint = format!("http://{}", line.address());
@@ -161,13 +171,7 @@ async fn a_job_that_waits_goes_back_to_the_queue_when_the_worker_stops() {
 #[tokio::test]
 async fn an_answer_that_leads_nowhere_at_a_stop_costs_no_attempt() {
     let stage = Stage::build(LIMITS, &LONG_LADDER, LONGEST_WAIT, |_| {}).await;
-    let body = pictures::png(60, 40, [1, 200, 3]);
-    let slow = Reply::Slow {
-        content_type: "image/png".to_owned(),
-        bytes_per_second: body.len() / 2,
-        body: body.into(),
-    };
-    stage.ask_for_url(stage.origin.serve("/a.png", slow)).await;
+    stage.ask_for_url(stage.origin.serve("/a.png", slow_png())).await;
     eventually(DEADLINE, || async {
         (stage.origin.hits("/a.png") == 1).then_some(())
     })
@@ -181,13 +185,7 @@ async fn an_answer_that_leads_nowhere_at_a_stop_costs_no_attempt() {
 #[tokio::test]
 async fn an_answer_that_leads_nowhere_for_a_while_costs_no_attempt_and_no_second_download() {
     let stage = Stage::build(LIMITS, &LONG_LADDER, LONGEST_WAIT, |_| {}).await;
-    let body = pictures::png(60, 40, [1, 200, 3]);
-    let slow = Reply::Slow {
-        content_type: "image/png".to_owned(),
-        bytes_per_second: body.len() / 2,
-        body: body.into(),
-    };
-    let job = stage.ask_for_url(stage.origin.serve("/a.png", slow)).await;
+    let job = stage.ask_for_url(stage.origin.serve("/a.png", slow_png())).await;
     eventually(DEADLINE, || async {
         (stage.origin.hits("/a.png") == 1).then_some(())
     })
