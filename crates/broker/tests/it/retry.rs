@@ -122,6 +122,7 @@ async fn a_message_that_nobody_ever_settles_is_given_up_before_any_work() {
     on_bench(async |bench: &Bench| {
         let (broker, _stop) = bench.broker().await;
         let (properties, body) = begun_before(1);
+        let sent = properties.message_id().clone().unwrap();
         let suspects = bench.names.suspects_queue(Work::Jobs);
         bench.put_into(&suspects, properties, &body).await;
         for _ in 0..2 {
@@ -129,7 +130,8 @@ async fn a_message_that_nobody_ever_settles_is_given_up_before_any_work() {
         }
         let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Done);
         let (consumer, stop) = consuming(&broker, handler, 1);
-        let (_, why) = calls.given_up().await;
+        let (envelope, why) = calls.given_up().await;
+        assert_eq!(envelope.message_id.to_string(), sent.as_str());
         assert_eq!(why, GiveUp::Redelivered { deliveries: 3 });
         bench.take(&bench.names.dead()).await;
         stop.cancel();
