@@ -170,8 +170,8 @@ impl Cache {
     }
 
     /// Some while nothing is read from Redis, nor filled in: from the start, whenever an invalidation has failed or
-    /// Redis was given up for a moment, and after this process stood still. What it missed waits in the outbox. Whoever has carried out everything that
-    /// waited there after this call says so to [`Self::caught_up`].
+    /// Redis was given up for a moment, and after this process stood still. What it missed waits in the outbox. Whoever
+    /// has carried out everything that waited there after this call says so to [`Self::caught_up`].
     pub fn catching_up(&self) -> Option<CatchUp> {
         self.0.trust.catching_up()
     }
