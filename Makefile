@@ -32,6 +32,18 @@ drills: ## Kill and freeze services of its own one after the other, and print wh
 chaos: ## Kill, freeze and cut off every part under load, and see that nothing is lost; CHAOS_SECONDS, CHAOS_SEED
 	@deploy/local/chaos
 
+.PHONY: fuzz
+fuzz: ## Throw damaged pictures and odd addresses at the code, FUZZ_SECONDS (60) for each target; needs cargo-fuzz
+	@cd fuzz && for target in probe:pictures render:pictures address:addresses; do \
+		name=$${target%%:*}; mkdir -p "found/$$name"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none "$$name" "found/$$name" "corpus/$${target##*:}" -- \
+			-max_total_time=$${FUZZ_SECONDS:-60} -timeout=10 -rss_limit_mb=1024; \
+	done
+
+.PHONY: bench-images
+bench-images: ## Compare what pictures cost here and with sharp; BENCH_ROUNDS, and ONLY=renderers, workers or curve
+	@deploy/local/bench-images $(ONLY)
+
 .PHONY: check
 check: services ## Run every check that needs no reader: format, lints, docs, licences, edges, drift
 	@$(WITH_SERVICES) .ci/check

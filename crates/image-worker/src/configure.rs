@@ -5,7 +5,7 @@ use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
 use runtime::settings::{Aws, Images, Rabbitmq};
 use storage_s3::S3Config;
 
-use crate::fetch::FetchLimits;
+use crate::{fetch::FetchLimits, render::RenderLimits};
 
 /// How RabbitMQ is reached.
 pub fn broker(settings: &Rabbitmq) -> BrokerConfig {
@@ -68,5 +68,14 @@ pub fn render_profile(settings: &Images) -> RenderProfile {
             quality: formats.webp.quality,
             method: formats.webp.method,
         }),
+    }
+}
+
+/// What rendering may take.
+pub fn render_limits(settings: &Images, concurrency: usize) -> RenderLimits {
+    RenderLimits {
+        concurrency,
+        deadline: settings.render_timeout,
+        source_bytes: settings.max_bytes,
     }
 }

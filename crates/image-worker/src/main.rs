@@ -4,7 +4,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use image_worker::render;
 use runtime::{
     ConfigArgs, Settings, Shutdown, StartError, logging,
     settings::{LoadOptions, Program},
@@ -13,17 +14,28 @@ use tracing::{debug, info};
 
 /// Fetches, renders and stores the pictures of products.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, disable_help_subcommand = true)]
 struct Arguments {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Renders what a worker sends; started by the worker.
+    #[command(name = render::CHILD_COMMAND, hide = true)]
+    RenderChild,
 }
 
 fn main() -> ExitCode {
-    // A process has one provider; that there is none yet is certain here.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    match start(&arguments) {
+    let outcome = match arguments.command {
+        Some(Command::RenderChild) => render::serve().map_err(anyhow::Error::from),
+        None => start(&arguments),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -33,6 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<()> {
+    // A process has one provider; that there is none yet is certain here.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let options = LoadOptions::from_process(Program::ImageWorker, &arguments.config);
     let settings = Settings::load(&options).map_err(StartError::from)?;
     logging::init(&settings.logging)?;

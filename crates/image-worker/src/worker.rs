@@ -14,7 +14,7 @@ use crate::{
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
-    render::Renderer,
+    render::{ChildProgram, Renderer},
 };
 
 /// Runs the worker until `shutdown` begins and what is under way has ended, or its grace period has.
@@ -36,10 +36,15 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     )
     .context("cannot build the HTTP client; is there a bundle of root certificates (ca-certificates)?")?;
     let renderer = Renderer::new(
+        ChildProgram::this(),
         configure::render_profile(images),
-        concurrency,
-        images.render_timeout,
+        configure::render_limits(images, concurrency),
     );
+    renderer
+        .prepare()
+        .await
+        .context("cannot start a process to render pictures in")?
+        .log();
 
     // Ends after the consumer: until then jobs acknowledge and answer.
     let connected = CancellationToken::new();

@@ -1,4 +1,10 @@
 //! What is refused before a single pixel is decoded.
+//!
+//! With P for the pixels that are accepted, decoding takes at most 4 × P bytes for the pixels, and the decoder of JPEG
+//! at most 4 × P more for the coefficients of files with several scans: progressive ones, and those with a scan for each
+//! colour. Of these a picture takes 3 bytes a pixel with colours at half the resolution, and 6 with colours at the full
+//! one, so that such a picture is accepted up to two thirds of P. What comes after works on the sizes of the variants,
+//! which the profile bounds.
 
 use crate::{error::ImagingError, probe::Probe};
 
@@ -19,11 +25,9 @@ pub(crate) fn check(probe: &Probe, max_pixels: u64) -> Result<(), ImagingError> 
         });
     }
     let most = max_pixels.saturating_mul(BYTES_PER_PIXEL);
-    if probe.decoded_bytes > most {
-        return Err(ImagingError::TooManyDecodedBytes {
-            bytes: probe.decoded_bytes,
-            most,
-        });
+    let bytes = probe.decoded_bytes.max(probe.coefficient_bytes);
+    if bytes > most {
+        return Err(ImagingError::TooManyDecodedBytes { bytes, most });
     }
     Ok(())
 }

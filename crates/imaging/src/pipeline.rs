@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::{ImageFormat, Placeholder};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     colour, decode, encode,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// What was made of a picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
     /// Pixels of the original, upright.
     pub width: u32,
@@ -24,6 +25,8 @@ pub struct Rendered {
     pub height: u32,
     /// Format of the original.
     pub format: ImageFormat,
+    /// True where the original has further frames; the first is what was rendered.
+    pub animated: bool,
     /// What a page shows until the picture has loaded.
     pub placeholder: Placeholder,
     /// Every variant in every format, the largest first.
@@ -33,7 +36,7 @@ pub struct Rendered {
 }
 
 /// One rendition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderedVariant {
     /// The name from the profile.
     pub name: String,
@@ -48,7 +51,7 @@ pub struct RenderedVariant {
 }
 
 /// Where the time went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepTimings {
     /// From bytes to pixels.
     pub decode: Duration,
@@ -97,12 +100,14 @@ fn run(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> 
         width,
         height,
         format,
+        animated,
         ..
     } = probe;
     Ok(Rendered {
         width,
         height,
         format,
+        animated,
         placeholder,
         variants,
         timings,

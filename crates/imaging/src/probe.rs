@@ -26,6 +26,8 @@ pub struct Probe {
     pub height: u32,
     /// True where pixels may be transparent.
     pub has_alpha: bool,
+    /// True where there are further frames, of which nothing is rendered.
+    pub animated: bool,
     /// Pixels, as they are stored.
     pub(crate) stored_width: u32,
     /// Pixels, as they are stored.
@@ -36,6 +38,8 @@ pub struct Probe {
     pub(crate) icc_profile: Option<Vec<u8>>,
     /// Bytes that the decoded picture takes.
     pub(crate) decoded_bytes: u64,
+    /// Bytes that the decoder of JPEG keeps beside them, for the whole picture as it is stored.
+    pub(crate) coefficient_bytes: u64,
 }
 
 /// Reads the header of a picture. No pixel is decoded, and no memory taken for any.
@@ -46,13 +50,27 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
     let format = format_of(bytes).ok_or(ImagingError::UnsupportedFormat)?;
     shielded(|| match format {
         ImageFormat::Jpeg => jpeg_header(bytes),
-        format @ ImageFormat::Png => read(format, decode::open_png(bytes)),
+        format @ ImageFormat::Png => {
+            let decoder = decode::open_png(bytes).map_err(ImagingError::corrupt)?;
+            let animated = decoder.is_apng().unwrap_or(false);
+            Ok(Probe {
+                animated,
+                ..read(format, decoder)
+            })
+        }
         format @ ImageFormat::WebP => {
             decode::check_webp_metadata(bytes)?;
-            read(format, WebPDecoder::new(Cursor::new(bytes)))
+            let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(ImagingError::corrupt)?;
+            let animated = decoder.has_animation();
+            Ok(Probe {
+                animated,
+                ..read(format, decoder)
+            })
         }
         format @ ImageFormat::Gif => {
-            let mut probe = read(format, GifDecoder::new(Cursor::new(bytes)))?;
+            let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(ImagingError::corrupt)?;
+            let mut probe = read(format, decoder);
+            probe.animated = decode::gif_is_animated(bytes);
             let (width, height) = decode::first_gif_frame(bytes).unwrap_or_default();
             let frame_bytes = u64::from(width) * u64::from(height) * 4;
             probe.decoded_bytes = probe.decoded_bytes.max(frame_bytes);
@@ -71,21 +89,20 @@ fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-fn read<D: ImageDecoder>(format: ImageFormat, decoder: image::ImageResult<D>) -> Result<Probe, ImagingError> {
-    let mut decoder = decoder.map_err(ImagingError::corrupt)?;
+fn read(format: ImageFormat, mut decoder: impl ImageDecoder) -> Probe {
     let (width, height) = decoder.dimensions();
     let exif = decoder.exif_metadata().unwrap_or(None);
     let orientation = exif.map_or(Orientation::NoTransforms, |exif| orient::from_exif(&exif));
     let icc_profile = decoder.icc_profile().unwrap_or(None);
     let has_alpha = decoder.color_type().has_alpha();
-    Ok(Probe::new(
+    Probe::new(
         format,
         (width, height),
         has_alpha,
         orientation,
         icc_profile,
         decoder.total_bytes(),
-    ))
+    )
 }
 
 impl Probe {
@@ -107,11 +124,13 @@ impl Probe {
             width,
             height,
             has_alpha,
+            animated: false,
             stored_width,
             stored_height,
             orientation,
             icc_profile,
             decoded_bytes,
+            coefficient_bytes: 0,
         }
     }
 }

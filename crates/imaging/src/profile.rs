@@ -1,7 +1,9 @@
 //! What is to be made of a picture.
 
+use serde::{Deserialize, Serialize};
+
 /// What is to be made of a picture: every variant in every format that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderProfile {
     /// More than this is refused before decoding. Decoding may take as many bytes as four times this number.
     pub max_pixels: u64,
@@ -16,7 +18,7 @@ pub struct RenderProfile {
 }
 
 /// One rendition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariantProfile {
     /// Its name.
     pub name: String,
@@ -25,14 +27,14 @@ pub struct VariantProfile {
 }
 
 /// How JPEG is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JpegProfile {
     /// From 1 to 100.
     pub quality: u8,
 }
 
 /// How lossy WebP is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebpProfile {
     /// From 1 to 100.
     pub quality: u8,

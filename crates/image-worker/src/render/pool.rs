@@ -1,129 +1,124 @@
-//! A bounded number of threads for work that keeps a core busy.
+//! A bounded number of renderer processes, each used for one picture after the other.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use bytes::Bytes;
+use imaging::{RenderProfile, Rendered};
+use tokio::{sync::Semaphore, time::timeout};
 
-/// Why work gave no result.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
-    /// No place became free in time: all are held by work that overran.
-    #[error("every place is taken by work that does not end")]
+use super::{
+    child::{ChildProgram, RendererChild},
+    confinement::Confinement,
+    limits::{ChildLimits, RenderLimits},
+    protocol::{Hello, Refusal},
+};
+
+/// A process is replaced after so many pictures, so that what a library leaks, or an attacker has gained, is lost.
+const PICTURES_MAX: u32 = 500;
+
+/// Why rendering gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// No place became free in time.
+    #[error("every renderer is taken")]
     Busy,
-    /// The work is not done in time. Nothing can stop a thread, so it keeps its place until it ends.
-    #[error("the work is not done in time")]
+    /// No process can be started.
+    #[error("no renderer can be started")]
+    NotStarted(#[source] io::Error),
+    /// The picture is not done in time; its process has been killed.
+    #[error("the picture is not done in time")]
     Overran,
-    /// The work panicked.
-    #[error("the work panicked: {0}")]
-    Panicked(String),
+    /// Its process has ended without an answer.
+    #[error("the renderer has ended: {how}; its last words: {said:?}")]
+    Died {
+        /// The signal, or the exit code.
+        how: String,
+        /// The last line that it wrote.
+        said: String,
+    },
+    /// Its process has answered what is no answer, and has been killed.
+    #[error("the renderer's answer makes no sense: {0}")]
+    Nonsense(String),
 }
 
-/// Places for work off the async threads; clones share them.
-#[derive(Clone, Debug)]
+/// Places for renderer processes.
+#[derive(Debug)]
 pub(super) struct Pool {
-    places: Arc<Semaphore>,
+    program: ChildProgram,
+    hello: Hello,
     deadline: Duration,
+    places: Semaphore,
+    /// Never more than there are places: whoever takes one out, or adds one, holds a place.
+    idle: Mutex<Vec<RendererChild>>,
 }
 
 impl Pool {
-    /// A pool of so many places, in which a piece of work may take until `deadline`, and wait as long for its place.
-    pub(super) fn new(places: usize, deadline: Duration) -> Self {
+    pub(super) fn new(program: ChildProgram, profile: RenderProfile, limits: &RenderLimits) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(places)),
-            deadline,
+            program,
+            deadline: limits.deadline,
+            hello: Hello {
+                limits: ChildLimits::new(limits, &profile),
+                profile,
+            },
+            places: Semaphore::new(limits.concurrency),
+            idle: Mutex::new(Vec::new()),
         }
     }
 
-    /// Does `work` on a thread of its own, as soon as there is a place for it.
-    ///
-    /// # Errors
-    /// See [`Broken`].
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Broken> {
-        let waiting = timeout(self.deadline, Arc::clone(&self.places).acquire_owned());
-        let Ok(Ok(place)) = waiting.await else {
+    /// Has one picture rendered as soon as there is a place for it, for which it waits no longer than `deadline`.
+    pub(super) async fn render(&self, source: &Bytes) -> Result<Result<Rendered, Refusal>, Broken> {
+        let waiting = timeout(self.deadline, self.places.acquire());
+        let Ok(Ok(_place)) = waiting.await else {
             return Err(Broken::Busy);
         };
-        let task = spawn_blocking(move || {
-            let _place = place;
-            work()
-        });
-        match timeout(self.deadline, task).await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(fault)) => Err(Broken::Panicked(match fault.try_into_panic() {
-                Ok(panic) => words(&*panic).to_owned(),
-                Err(cancelled) => cancelled.to_string(),
-            })),
-            Err(_) => Err(Broken::Overran),
+        // Whatever does not reach the end of this function takes its process with it.
+        let mut child = self.child().await?;
+        match timeout(self.deadline, child.render(&self.hello, source)).await {
+            Ok(Ok(outcome)) => {
+                if child.pictures < PICTURES_MAX {
+                    self.idle().push(child);
+                }
+                Ok(outcome)
+            }
+            Ok(Err(error)) => Err(child.post_mortem(error).await),
+            Err(_) => {
+                child.kill().await;
+                Err(Broken::Overran)
+            }
         }
     }
-}
 
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&'static str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without words")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    };
-
-    use futures_util::future::join_all;
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    #[tokio::test]
-    async fn no_more_work_runs_at_once_than_there_are_places() {
-        let pool = Pool::new(2, LONG);
-        let running = Arc::new(AtomicUsize::new(0));
-        let most = Arc::new(AtomicUsize::new(0));
-        let work = (0..20).map(|number| {
-            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-            pool.run(move || {
-                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                std::thread::yield_now();
-                running.fetch_sub(1, Ordering::SeqCst);
-                number
-            })
-        });
-        let results: Vec<_> = join_all(work).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(results, (0..20).collect::<Vec<_>>());
-        assert!(most.load(Ordering::SeqCst) <= 2);
-    }
-
-    #[tokio::test]
-    async fn work_that_overruns_keeps_its_place_until_it_ends() {
-        let pool = Pool::new(1, Duration::from_millis(100));
-        let (release, released) = mpsc::channel::<()>();
-        let released = Mutex::new(released);
-        let stuck = pool.run(move || {
-            let _ = released.lock().unwrap().recv();
-        });
-        assert_eq!(stuck.await, Err(Broken::Overran));
-        assert_eq!(pool.run(|| 1).await, Err(Broken::Busy));
-        drop(release);
-        let patient = Pool {
-            deadline: LONG,
-            ..pool
+    /// Starts a process, to be used for a picture later on, and tells how it is confined.
+    pub(super) async fn prepare(&self) -> Result<Confinement, Broken> {
+        let Ok(_place) = self.places.acquire().await else {
+            return Err(Broken::Busy);
         };
-        assert_eq!(patient.run(|| 2).await, Ok(2));
+        let child = self.child().await?;
+        let confinement = child.confinement.clone();
+        self.idle().push(child);
+        Ok(confinement)
     }
 
-    #[tokio::test]
-    async fn a_panic_takes_nothing_else_with_it() {
-        let pool = Pool::new(1, LONG);
-        let outcome = pool.run(|| -> u8 { panic!("hostile {}", "picture") }).await;
-        assert_eq!(outcome, Err(Broken::Panicked("hostile picture".to_owned())));
-        assert_eq!(pool.run(|| 3).await, Ok(3));
+    /// One that waits for work, or else a new one.
+    async fn child(&self) -> Result<RendererChild, Broken> {
+        loop {
+            let idle = self.idle().pop();
+            let Some(mut child) = idle else {
+                return RendererChild::start(&self.program, &self.hello).await;
+            };
+            // What has ended in the meantime did so without the next picture's doing.
+            if !child.has_ended() {
+                return Ok(child);
+            }
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<RendererChild>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! The binary as a process.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fs, time::Duration};
 
 use broker::Broker;
 use domain::{AccountId, ImageId, ProductId};
@@ -235,5 +235,48 @@ async fn it_does_not_start_without_what_it_needs_and_says_why() {
         let errors = log.lines().filter(|line| line.starts_with("image-worker: "));
         assert_eq!(errors.count(), 1, "{name}: {log}");
         assert!(!log.contains("wrong-password"), "{log}");
+    }
+}
+
+/// The processes that a process has started and that have not ended.
+fn children(pid: u32) -> Vec<String> {
+    let is_child = |candidate: &String| {
+        let stat = fs::read_to_string(format!("/proc/{candidate}/stat")).unwrap_or_default();
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let (state, parent) = (fields.next(), fields.next());
+        state != Some("Z") && parent == Some(&pid.to_string())
+    };
+    let processes = fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(is_child)
+        .collect()
+}
+
+#[tokio::test]
+async fn it_tells_how_renderers_are_confined_and_they_do_not_outlive_it() {
+    let place = Place::make().await;
+    for end in [Signal::Kill, Signal::Term] {
+        let mut worker = place.start_worker(&[]).await;
+        let log = worker.log();
+        let told = log
+            .lines()
+            .find(|line| line.contains("confined processes"))
+            .unwrap();
+        for measure in ["no files", "no TCP", "system calls", "bounded memory"] {
+            assert!(told.contains(measure), "{told}");
+        }
+        let renderers = children(worker.pid());
+        assert_eq!(renderers.len(), 1, "one is started before the first picture");
+        worker.signal(end);
+        worker.wait_for_exit(DEADLINE).await;
+        eventually(DEADLINE, || async {
+            let is_there = |renderer: &String| {
+                let name = fs::read_to_string(format!("/proc/{renderer}/cmdline"));
+                name.is_ok_and(|name| name.contains("render-child"))
+            };
+            (!renderers.iter().any(is_there)).then_some(())
+        })
+        .await;
     }
 }

@@ -13,4 +13,5 @@ mod hosts;
 mod jobs;
 mod outages;
 mod purge;
+mod renderer;
 mod stage;

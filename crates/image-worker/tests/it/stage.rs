@@ -14,7 +14,7 @@ use image_worker::{
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
-    render::Renderer,
+    render::{CHILD_COMMAND, ChildProgram, RenderLimits, Renderer},
 };
 use messages::{
     Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageSource, Job, Message as _,
@@ -118,7 +118,14 @@ impl Stage {
         let defaults = Settings::load(&options).unwrap().images;
         let handler = JobHandler::new(Processor {
             fetcher,
-            renderer: Renderer::new(configure::render_profile(&defaults), CONCURRENCY, RENDER_TIMEOUT),
+            renderer: Renderer::new(
+                worker_program(),
+                configure::render_profile(&defaults),
+                RenderLimits {
+                    deadline: RENDER_TIMEOUT,
+                    ..configure::render_limits(&defaults, CONCURRENCY)
+                },
+            ),
             store: PatientStore::new(store.clone(), stop_jobs.clone(), longest_wait),
             publisher: broker.publisher(),
             stop: stop_jobs.clone(),
@@ -227,6 +234,11 @@ impl Drop for Stage {
         // Before the queues go, lest somebody declares them anew.
         self.stop.cancel();
     }
+}
+
+/// The worker's own binary as a renderer.
+pub(crate) fn worker_program() -> ChildProgram {
+    ChildProgram::at(env!("CARGO_BIN_EXE_image-worker"), [CHILD_COMMAND])
 }
 
 /// The one address of this machine that is open to fetchers here.

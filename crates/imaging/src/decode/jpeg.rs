@@ -4,7 +4,7 @@ use domain::ImageFormat;
 use image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress, Marker};
 
-use super::jpeg_errors;
+use super::{jpeg_errors, jpeg_memory};
 use crate::{
     colour,
     error::ImagingError,
@@ -22,7 +22,7 @@ const SCANS_MAX: usize = 500;
 const EIGHTHS: [u8; 4] = [1, 2, 4, 8];
 
 fn open(bytes: &[u8]) -> Result<Decompress<&[u8]>, ImagingError> {
-    let markers = [Marker::APP(1), Marker::APP(2)];
+    let markers = [Marker::APP(1), Marker::APP(2), Marker::APP(14)];
     Decompress::with_markers(&markers)
         .with_err(jpeg_errors::strict())
         .from_mem(bytes)
@@ -40,14 +40,18 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Probe, ImagingError> {
         .find(|orientation| *orientation != Orientation::NoTransforms)
         .unwrap_or(Orientation::NoTransforms);
     let decoded_bytes = u64::from(width) * u64::from(height) * 3;
-    Ok(Probe::new(
+    let probe = Probe::new(
         ImageFormat::Jpeg,
         (width, height),
         false,
         orientation,
         icc_profile(&jpeg),
         decoded_bytes,
-    ))
+    );
+    Ok(Probe {
+        coefficient_bytes: jpeg_memory::coefficient_bytes(bytes, jpeg.components()),
+        ..probe
+    })
 }
 
 /// A profile that is too long for one marker comes in numbered parts (ICC.1:2010, annex B.4).
@@ -74,6 +78,7 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<P
         return Err(ImagingError::corrupt(format!("more than {SCANS_MAX} scans")));
     }
     let mut jpeg = open(bytes)?;
+    let is_adobe = jpeg.markers().any(|marker| marker.data.starts_with(b"Adobe"));
     jpeg.scale(eighths(probe.stored_width.max(probe.stored_height), longest_edge));
     let is_cmyk = matches!(jpeg.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);
     let space = if is_cmyk {
@@ -87,8 +92,10 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<P
     let mut data: Vec<u8> = started.read_scanlines().map_err(ImagingError::corrupt)?;
     started.finish().map_err(ImagingError::corrupt)?;
     if is_cmyk {
-        // Adobe's programs store the paper's share instead of the ink's, and nearly nobody else writes such files.
-        data.iter_mut().for_each(|value| *value = 255 - *value);
+        // Adobe's programs store the paper's share instead of the ink's, and say by their marker who they are.
+        if is_adobe {
+            data.iter_mut().for_each(|value| *value = 255 - *value);
+        }
         data = colour::cmyk_to_rgb(&data, probe.icc_profile.as_deref());
     }
     Pixels::new(width, height, Channels::Rgb, data)

@@ -3,12 +3,13 @@
 mod gif;
 mod jpeg;
 mod jpeg_errors;
+mod jpeg_memory;
 mod others;
 mod webp;
 
 use domain::ImageFormat;
 
-pub(crate) use gif::first_frame as first_gif_frame;
+pub(crate) use gif::{first_frame as first_gif_frame, is_animated as gif_is_animated};
 pub(crate) use jpeg::header as jpeg_header;
 pub(crate) use others::open_png;
 pub(crate) use webp::check_metadata as check_webp_metadata;

@@ -105,6 +105,30 @@ fn a_picture_within_the_pixels_but_not_the_memory_says_so() {
     );
 }
 
+#[test]
+fn coefficients_that_are_kept_for_the_whole_picture_count() {
+    let sharp_colours = |jpeg: &mut mozjpeg::Compress| jpeg.set_chroma_sampling_pixel_sizes((1, 1), (1, 1));
+    let picture = quarters(400, 400);
+    let progressive = jpeg(&picture, &[], |jpeg| {
+        sharp_colours(jpeg);
+        jpeg.set_progressive_mode();
+    });
+    let mut wanted = profile(&[50]);
+    // 50 × 50 blocks of 128 bytes for each of three colours: six bytes a pixel.
+    wanted.max_pixels = 240_000;
+    assert!(render(&progressive, &wanted).is_ok());
+    wanted.max_pixels = 239_999;
+    let refused = render(&progressive, &wanted).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "takes 960000 bytes once it is decoded; at most 959996 are accepted"
+    );
+    // In one scan nothing is kept.
+    let baseline = jpeg(&picture, &[], sharp_colours);
+    wanted.max_pixels = 160_000;
+    assert!(render(&baseline, &wanted).is_ok());
+}
+
 /// So many zeros in zlib's format, a thousandth as long: one literal, and then repetitions of 258 bytes.
 fn zeros_deflated(count: usize) -> Vec<u8> {
     let mut bits = Bits::default();

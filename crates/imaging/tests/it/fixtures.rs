@@ -69,6 +69,33 @@ pub(crate) fn jpeg_cmyk(picture: &RgbImage) -> Vec<u8> {
     jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |_| {})
 }
 
+/// As a JPEG of Adobe's kind: four inks, inverted, and stored as luminance, two colours and black.
+pub(crate) fn jpeg_ycck(picture: &RgbImage) -> Vec<u8> {
+    let data: Vec<u8> = picture
+        .pixels()
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
+        .collect();
+    jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |jpeg| {
+        jpeg.set_color_space(ColorSpace::JCS_YCCK);
+    })
+}
+
+/// As a JPEG of four inks, as they are, without Adobe's marker.
+pub(crate) fn jpeg_cmyk_plain(picture: &RgbImage) -> Vec<u8> {
+    let data: Vec<u8> = picture
+        .pixels()
+        .flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0])
+        .collect();
+    let mut bytes = jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |_| {});
+    let adobe = bytes
+        .windows(9)
+        .position(|found| found.starts_with(&[0xff, 0xee]) && found.ends_with(b"Adobe"))
+        .unwrap();
+    let length = usize::from(u16::from_be_bytes([bytes[adobe + 2], bytes[adobe + 3]]));
+    bytes.drain(adobe..adobe + 2 + length);
+    bytes
+}
+
 fn jpeg_of(
     space: ColorSpace,
     (width, height): (u32, u32),

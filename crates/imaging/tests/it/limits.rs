@@ -78,6 +78,8 @@ fn what_is_no_picture_is_unsupported_whatever_it_is_called() {
         b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
         b"%PDF-1.7",
         b"\0\0\0\x20ftypavif\0\0\0\0",
+        b"\0\0\0\x18ftypheic\0\0\0\0",
+        b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>",
         b"BM\x46\0\0\0",
         b"II*\0",
     ] {

@@ -6,10 +6,14 @@
 )]
 
 mod bombs;
+mod colours;
+mod corpus;
 mod fixtures;
+mod frames;
 mod hostile;
 mod limits;
 mod measure;
 mod memory;
 mod render;
+mod riff;
 mod traps;

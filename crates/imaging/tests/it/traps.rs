@@ -8,8 +8,11 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, RgbaImage
 use imaging::{probe, render};
 use moxcms::ColorProfile;
 
-use crate::fixtures::{
-    QUARTERS, exif, file, is_close, jpeg, jpeg_not_interleaved, profile, quarters, quarters_of,
+use crate::{
+    fixtures::{
+        QUARTERS, chunk, exif, file, is_close, jpeg, jpeg_not_interleaved, profile, quarters, quarters_of,
+    },
+    riff::{finish_riff, push_chunk, webp_body, webp_extended},
 };
 
 #[test]
@@ -39,6 +42,36 @@ fn a_webp_is_turned_upright_with_or_without_the_jpeg_prefix_of_its_exif() {
         let rendered = render(&source, &profile(&[150])).unwrap();
         for (found, expected) in quarters_of(&rendered, WebP).into_iter().zip(QUARTERS) {
             assert!(is_close(found, expected, 12), "{found:?}, not {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn each_orientation_of_a_png_or_webp_ends_upright() {
+    let picture = DynamicImage::from(quarters(300, 200));
+    for (value, stored) in [
+        (1, picture.clone()),
+        (2, picture.fliph()),
+        (3, picture.rotate180()),
+        (4, picture.flipv()),
+        (5, picture.rotate90().fliph()),
+        (6, picture.rotate270()),
+        (7, picture.rotate270().fliph()),
+        (8, picture.rotate90()),
+    ] {
+        let stored = stored.into_rgb8();
+        let (_, exif) = exif(value);
+        let mut png = file(stored.clone(), ImageFormat::Png);
+        png.splice(33..33, chunk(*b"eXIf", &exif[6..]));
+        for source in [png, webp_extended(&stored, 0x08, &[(b"EXIF", &exif[..])])] {
+            let rendered = render(&source, &profile(&[150])).unwrap();
+            assert_eq!((rendered.width, rendered.height), (300, 200), "{value}");
+            for (found, expected) in quarters_of(&rendered, WebP).into_iter().zip(QUARTERS) {
+                assert!(
+                    is_close(found, expected, 12),
+                    "{value}: {found:?}, not {expected:?}"
+                );
+            }
         }
     }
 }
@@ -126,36 +159,4 @@ fn colours_of_hidden_pixels_do_not_bleed() {
         pixel[0] < 20 && pixel[2] > 200 && (100..156).contains(&pixel[3]),
         "{pixel:?}"
     );
-}
-
-/// The one chunk that holds the picture in a plain WebP.
-fn webp_body(picture: &RgbImage) -> Vec<u8> {
-    file(picture.clone(), ImageFormat::WebP).split_off(12)
-}
-
-/// A WebP of the extended kind, with further chunks behind the picture.
-fn webp_extended(picture: &RgbImage, flags: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let mut bytes = b"RIFF\0\0\0\0WEBP".to_vec();
-    let edges = [picture.width() - 1, picture.height() - 1].map(u32::to_le_bytes);
-    let mut header = vec![flags, 0, 0, 0];
-    header.extend(edges.iter().flat_map(|edge| &edge[..3]));
-    push_chunk(&mut bytes, b"VP8X", &header);
-    bytes.extend(webp_body(picture));
-    for (name, data) in chunks {
-        push_chunk(&mut bytes, name, data);
-    }
-    finish_riff(&mut bytes);
-    bytes
-}
-
-fn push_chunk(bytes: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
-    bytes.extend(name);
-    bytes.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
-    bytes.extend(data);
-    bytes.extend(vec![0; data.len() % 2]);
-}
-
-fn finish_riff(bytes: &mut [u8]) {
-    let length = u32::try_from(bytes.len() - 8).unwrap();
-    bytes[4..8].copy_from_slice(&length.to_le_bytes());
 }

@@ -1,0 +1,86 @@
+//! Pictures of many frames, of which one is wanted.
+
+use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage};
+use imaging::{probe, render};
+
+use crate::{
+    fixtures::{chunk, file, is_close, profile, quarters, quarters_of},
+    memory::largest_allocation,
+    riff::{finish_riff, push_chunk, webp_body, webp_extended},
+};
+
+/// A GIF whose first frame is red, and all others blue.
+fn gif(frames: usize, edge: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    for number in 0..frames {
+        let colour = if number == 0 { [200, 0, 0] } else { [0, 0, 200] };
+        let picture = RgbImage::from_pixel(edge, edge, Rgb(colour));
+        encoder
+            .encode_frame(Frame::new(DynamicImage::from(picture).into_rgba8()))
+            .unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
+fn animated_webp() -> Vec<u8> {
+    let mut bytes = webp_extended(&RgbImage::new(40, 40), 0x02, &[]);
+    bytes.truncate(30);
+    push_chunk(&mut bytes, b"ANIM", &[0; 6]);
+    for colour in [[200, 0, 0], [0, 0, 200]] {
+        // At (0, 0), 40 × 40, for 100 ms, without blending.
+        let mut frame = vec![0, 0, 0, 0, 0, 0, 39, 0, 0, 39, 0, 0, 100, 0, 0, 0x02];
+        frame.extend(webp_body(&RgbImage::from_pixel(40, 40, Rgb(colour))));
+        push_chunk(&mut bytes, b"ANMF", &frame);
+    }
+    finish_riff(&mut bytes);
+    bytes
+}
+
+/// A PNG that says it is animated: its picture is the first of two frames.
+fn animated_png() -> Vec<u8> {
+    let mut bytes = file(RgbImage::from_pixel(40, 40, Rgb([200, 0, 0])), ImageFormat::Png);
+    bytes.splice(33..33, chunk(*b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]));
+    bytes
+}
+
+#[test]
+fn an_animation_is_called_one_and_a_still_picture_is_not() {
+    for (name, bytes) in [
+        ("gif", gif(3, 40)),
+        ("webp", animated_webp()),
+        ("png", animated_png()),
+    ] {
+        assert!(probe(&bytes).unwrap().animated, "{name}");
+    }
+    for (name, bytes) in [
+        ("gif", gif(1, 40)),
+        ("webp", file(quarters(40, 40), ImageFormat::WebP)),
+        ("png", file(quarters(40, 40), ImageFormat::Png)),
+        ("jpeg", file(quarters(40, 40), ImageFormat::Jpeg)),
+    ] {
+        assert!(!probe(&bytes).unwrap().animated, "{name}");
+        assert!(!render(&bytes, &profile(&[40])).unwrap().animated, "{name}");
+    }
+}
+
+#[test]
+fn of_five_hundred_frames_the_first_alone_is_decoded() {
+    let bytes = gif(500, 200);
+    let (rendered, largest) = largest_allocation(|| render(&bytes, &profile(&[100])).unwrap());
+    assert!(rendered.animated);
+    let found = quarters_of(&rendered, domain::ImageFormat::Jpeg)[0];
+    assert!(is_close(found, [200, 0, 0], 12), "{found:?}");
+    // Two frames are 320,000 bytes; the encoders and tables take what is left.
+    assert!(largest < 8 << 20, "{largest} bytes at once");
+}
+
+#[test]
+fn an_animation_that_breaks_off_behind_its_first_frame_is_still_a_picture() {
+    let mut bytes = gif(3, 40);
+    bytes.truncate(bytes.len() - 8);
+    let rendered = render(&bytes, &profile(&[40])).unwrap();
+    let found = quarters_of(&rendered, domain::ImageFormat::Jpeg)[0];
+    assert!(is_close(found, [200, 0, 0], 12), "{found:?}");
+}
