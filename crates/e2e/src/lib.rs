@@ -6,6 +6,7 @@
     reason = "a test that cannot be set up must fail, and say where"
 )]
 
+pub mod bench_images;
 pub mod chaos;
 pub mod drills;
 
