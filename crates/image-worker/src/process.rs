@@ -150,6 +150,8 @@ impl Processor {
             height: rendered.height,
             format: rendered.format,
             bytes: size,
+            animated: rendered.animated,
+            original_key: None,
             placeholder: Some(rendered.placeholder),
             variants,
         })

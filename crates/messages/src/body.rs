@@ -121,6 +121,12 @@ pub struct ImageProcessedV1 {
     pub format: ImageFormat,
     /// Size of the original.
     pub bytes: u64,
+    /// True where the original has further frames; the first is what the variants show.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub animated: bool,
+    /// Where the original is kept in the bucket, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_key: Option<String>,
     /// What a page shows until the picture has loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<Placeholder>,

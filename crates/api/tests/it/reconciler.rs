@@ -94,6 +94,8 @@ fn processed(product: &Answer, index: usize) -> ImageResult {
         height: 4,
         format: ImageFormat::Jpeg,
         bytes: 5,
+        animated: false,
+        original_key: None,
         placeholder: None,
         variants: vec![domain::Variant {
             name: "thumbnail".to_owned(),

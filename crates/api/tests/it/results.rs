@@ -62,6 +62,8 @@ impl Worker {
             height: 4000,
             format: ImageFormat::Jpeg,
             bytes: 2_000_000,
+            animated: false,
+            original_key: None,
             placeholder: None,
             variants: vec![Variant {
                 name: "thumbnail".to_owned(),

@@ -181,6 +181,8 @@ pub(crate) fn processed_body(product: &Product, image: usize) -> ImageProcessedV
         height: 3024,
         format: ImageFormat::Jpeg,
         bytes: 5_000_000_000,
+        animated: false,
+        original_key: None,
         placeholder: Some(domain::Placeholder {
             thumbhash: "1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned(),
             color: "#aabbcc".to_owned(),
