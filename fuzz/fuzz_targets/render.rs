@@ -2,7 +2,8 @@
 
 #![no_main]
 
-use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use domain::ImageFormat;
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let profile = RenderProfile {
@@ -10,13 +11,20 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         background: [255; 3],
         variants: vec![VariantProfile {
             name: "small".to_owned(),
-            longest_edge: 50,
+            width: 50,
+            height: 40,
+            fit: Fit::Cover,
+            formats: vec![ImageFormat::Jpeg, ImageFormat::WebP],
         }],
-        jpeg: Some(JpegProfile { quality: 80 }),
-        webp: Some(WebpProfile {
+        jpeg: JpegProfile { quality: 80 },
+        webp: WebpProfile {
             quality: 80,
             method: 0,
-        }),
+        },
+        avif: AvifProfile {
+            quality: 65,
+            speed: 10,
+        },
     };
     if let Ok(rendered) = imaging::render(bytes, &profile) {
         assert_eq!(rendered.variants.len(), 2);
@@ -24,7 +32,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             rendered
                 .variants
                 .iter()
-                .all(|variant| variant.width.max(variant.height) <= 50)
+                .all(|variant| variant.width <= 50 && variant.height <= 40)
         );
     }
 });

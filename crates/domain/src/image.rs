@@ -30,6 +30,8 @@ words! {
         WebP = "webp",
         /// GIF 87a and 89a.
         Gif = "gif",
+        /// AVIF 1.1 (Alliance for Open Media); written only.
+        Avif = "avif",
     }
 }
 
@@ -41,6 +43,7 @@ impl ImageFormat {
             Self::Png => "image/png",
             Self::WebP => "image/webp",
             Self::Gif => "image/gif",
+            Self::Avif => "image/avif",
         }
     }
 
@@ -51,6 +54,7 @@ impl ImageFormat {
             Self::Png => "png",
             Self::WebP => "webp",
             Self::Gif => "gif",
+            Self::Avif => "avif",
         }
     }
 }

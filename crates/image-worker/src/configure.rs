@@ -1,8 +1,9 @@
 //! From the settings to the parts of the worker.
 
 use broker::BrokerConfig;
-use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
-use runtime::settings::{Aws, Images, Rabbitmq};
+use domain::ImageFormat;
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use runtime::settings::{self, Aws, Format, Formats, Images, Rabbitmq, Variant};
 use storage_s3::S3Config;
 
 use crate::{fetch::FetchLimits, render::RenderLimits};
@@ -56,18 +57,43 @@ pub fn render_profile(settings: &Images) -> RenderProfile {
         variants: settings
             .variants
             .iter()
-            .map(|variant| VariantProfile {
-                name: variant.name.clone(),
-                longest_edge: variant.longest_edge,
-            })
+            .map(|variant| variant_profile(variant, formats))
             .collect(),
-        jpeg: formats.jpeg.enabled.then_some(JpegProfile {
+        jpeg: JpegProfile {
             quality: formats.jpeg.quality,
-        }),
-        webp: formats.webp.enabled.then_some(WebpProfile {
+        },
+        webp: WebpProfile {
             quality: formats.webp.quality,
             method: formats.webp.method,
-        }),
+        },
+        avif: AvifProfile {
+            quality: formats.avif.quality,
+            speed: formats.avif.speed,
+        },
+    }
+}
+
+fn variant_profile(variant: &Variant, formats: &Formats) -> VariantProfile {
+    let formats = match variant.formats.as_slice() {
+        [] => formats.enabled(),
+        own => own.to_vec(),
+    };
+    VariantProfile {
+        name: variant.name.clone(),
+        width: variant.width,
+        height: variant.height,
+        fit: match variant.fit {
+            settings::Fit::Contain => Fit::Contain,
+            settings::Fit::Cover => Fit::Cover,
+        },
+        formats: formats
+            .into_iter()
+            .map(|format| match format {
+                Format::Jpeg => ImageFormat::Jpeg,
+                Format::Webp => ImageFormat::WebP,
+                Format::Avif => ImageFormat::Avif,
+            })
+            .collect(),
     }
 }
 

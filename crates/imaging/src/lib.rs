@@ -3,10 +3,12 @@
 //! The order is always the same: look at the header, refuse what is too much, decode, resize, turn upright, convert to
 //! sRGB, encode. No metadata of the source comes through. Every decoder is treated as something that may panic.
 
+mod allocator;
 mod colour;
 mod decode;
 mod encode;
 mod error;
+mod geometry;
 mod limits;
 mod orient;
 mod pipeline;
@@ -16,7 +18,8 @@ mod probe;
 mod profile;
 mod resize;
 
+pub use allocator::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 pub use error::{DecoderSays, ImagingError};
 pub use pipeline::{Rendered, RenderedVariant, StepTimings, render};
 pub use probe::{Probe, probe};
-pub use profile::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+pub use profile::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};

@@ -1,6 +1,9 @@
 //! The whole way of a picture.
 
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Reverse,
+    time::{Duration, Instant},
+};
 
 use domain::{ImageFormat, Placeholder};
 use serde::{Deserialize, Serialize};
@@ -8,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     colour, decode, encode,
     error::{ImagingError, shielded},
+    geometry::{self, Cut, Placement, Size},
     limits, orient,
     pixels::Pixels,
     placeholder,
     probe::{Probe, probe},
-    profile::RenderProfile,
+    profile::{RenderProfile, VariantProfile},
     resize,
 };
 
@@ -29,7 +33,7 @@ pub struct Rendered {
     pub animated: bool,
     /// What a page shows until the picture has loaded.
     pub placeholder: Placeholder,
-    /// Every variant in every format, the largest first.
+    /// Every variant in each of its formats; those of the largest scale first.
     pub variants: Vec<RenderedVariant>,
     /// Where the time went.
     pub timings: StepTimings,
@@ -73,25 +77,20 @@ fn run(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> 
     let probe = probe(bytes)?;
     limits::check(&probe, profile.max_pixels)?;
     let mut timings = StepTimings::default();
-    let decoded = timed(&mut timings.decode, || {
-        decode::decode(bytes, &probe, profile.largest_edge())
-    })?;
     let steps = steps(&probe, profile);
-    let mut current = timed(&mut timings.resize, || first_step(&decoded, &probe, &steps))?;
-    drop(decoded);
+    let largest = steps.first().map_or((1, 1), |step| step.frame);
+    let decoded = timed(&mut timings.decode, || {
+        decode::decode(bytes, &probe, largest.0.max(largest.1))
+    })?;
+    let mut current = timed(&mut timings.resize, || first_frame(decoded, &probe, largest))?;
     let mut variants = Vec::new();
-    for step in steps {
-        current = timed(&mut timings.resize, || resize::scale(&current, step.size))?;
-        let files = timed(&mut timings.encode, || encode::encode(&current, profile))?;
-        for name in step.names {
-            variants.extend(files.iter().map(|(format, bytes)| RenderedVariant {
-                name: name.to_owned(),
-                format: *format,
-                width: current.width,
-                height: current.height,
-                bytes: bytes.clone(),
-            }));
+    for step in &steps {
+        if current.size() != step.frame {
+            current = timed(&mut timings.resize, || resize::scale(&current, step.frame))?;
         }
+        timed(&mut timings.encode, || {
+            step.write(&current, profile, &mut variants)
+        })?;
     }
     let placeholder = timed(&mut timings.resize, || {
         placeholder::make(&current, profile.background)
@@ -114,41 +113,79 @@ fn run(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> 
     })
 }
 
-/// A size, with the variants that have it; small pictures have one size for several.
+/// A size of the whole picture, with the variants that are cut from it.
 struct Step<'a> {
-    size: (u32, u32),
-    names: Vec<&'a str>,
+    frame: Size,
+    variants: Vec<(Cut, &'a VariantProfile)>,
 }
 
 /// The sizes to go through, each made from the next larger one.
 fn steps<'a>(probe: &Probe, profile: &'a RenderProfile) -> Vec<Step<'a>> {
+    let mut placed: Vec<_> = profile
+        .variants
+        .iter()
+        .map(|variant| (geometry::place((probe.width, probe.height), variant), variant))
+        .collect();
+    placed.sort_by_key(|(Placement { frame, .. }, _)| Reverse(u64::from(frame.0) * u64::from(frame.1)));
     let mut steps: Vec<Step<'a>> = Vec::new();
-    let mut variants: Vec<_> = profile.variants.iter().collect();
-    variants.sort_by_key(|variant| std::cmp::Reverse(variant.longest_edge));
-    for variant in variants {
-        let size = resize::fit(probe.width, probe.height, variant.longest_edge);
+    for (Placement { frame, cut }, variant) in placed {
         match steps.last_mut() {
-            Some(last) if last.size == size => last.names.push(&variant.name),
+            Some(last) if last.frame == frame => last.variants.push((cut, variant)),
             _ => steps.push(Step {
-                size,
-                names: vec![&variant.name],
+                frame,
+                variants: vec![(cut, variant)],
             }),
         }
     }
     steps
 }
 
+impl Step<'_> {
+    /// Writes the variants of this size. Small pictures have one cut for several, which is then written once.
+    fn write(
+        &self,
+        whole: &Pixels,
+        profile: &RenderProfile,
+        written: &mut Vec<RenderedVariant>,
+    ) -> Result<(), ImagingError> {
+        let mut files: Vec<(Cut, ImageFormat, Vec<u8>)> = Vec::new();
+        for (cut, variant) in &self.variants {
+            let part = whole.cut(*cut);
+            for format in &variant.formats {
+                let same = files.iter().find(|file| (file.0, file.1) == (*cut, *format));
+                let bytes = match same {
+                    Some((_, _, bytes)) => bytes.clone(),
+                    None => encode::encode(&part, *format, profile)?,
+                };
+                if self.variants.len() > 1 {
+                    files.push((*cut, *format, bytes.clone()));
+                }
+                written.push(RenderedVariant {
+                    name: variant.name.clone(),
+                    format: *format,
+                    width: part.width,
+                    height: part.height,
+                    bytes,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Scales to the first size, and only then turns and converts: there are fewer pixels by then.
-fn first_step(decoded: &Pixels, probe: &Probe, steps: &[Step<'_>]) -> Result<Pixels, ImagingError> {
-    let (width, height) = steps
-        .first()
-        .map_or((probe.width, probe.height), |step| step.size);
+fn first_frame(decoded: Pixels, probe: &Probe, frame: Size) -> Result<Pixels, ImagingError> {
     let stored = if orient::swaps_edges(probe.orientation) {
-        (height, width)
+        (frame.1, frame.0)
     } else {
-        (width, height)
+        frame
     };
-    let upright = orient::upright(resize::scale(decoded, stored)?, probe.orientation);
+    let scaled = if decoded.size() == stored {
+        decoded
+    } else {
+        resize::scale(&decoded, stored)?
+    };
+    let upright = orient::upright(scaled, probe.orientation);
     Ok(colour::to_srgb(upright, probe.icc_profile.as_deref()))
 }
 

@@ -1,6 +1,11 @@
 //! A decoded picture.
 
-use crate::error::ImagingError;
+use std::borrow::Cow;
+
+use crate::{
+    error::ImagingError,
+    geometry::{Cut, Size},
+};
 
 /// How many bytes a pixel has, and what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +60,43 @@ impl Pixels {
     /// Drops an alpha channel that hides nothing, so that the picture costs what an opaque one costs.
     pub(crate) fn without_needless_alpha(self) -> Self {
         if self.channels == Channels::Rgba && self.data.chunks_exact(4).all(|pixel| pixel[3] == u8::MAX) {
-            return self.flattened([0; 3]);
+            return self.flattened([0; 3]).into_owned();
         }
         self
     }
 
+    /// Width and height.
+    pub(crate) const fn size(&self) -> Size {
+        (self.width, self.height)
+    }
+
+    /// A part of the picture, which lies within it.
+    pub(crate) fn cut(&self, cut: Cut) -> Cow<'_, Self> {
+        let (width, height) = cut.size;
+        if cut.size == self.size() {
+            return Cow::Borrowed(self);
+        }
+        let channels = self.channels.count();
+        let (first, length) = (cut.left as usize * channels, width as usize * channels);
+        let rows = self.data.chunks_exact(self.width as usize * channels);
+        let data = rows
+            .skip(cut.top as usize)
+            .take(height as usize)
+            .flat_map(|row| &row[first..first + length])
+            .copied()
+            .collect();
+        Cow::Owned(Self {
+            width,
+            height,
+            channels: self.channels,
+            data,
+        })
+    }
+
     /// Lays the picture on a background; an opaque one stays as it is.
-    pub(crate) fn flattened(self, background: [u8; 3]) -> Self {
+    pub(crate) fn flattened(&self, background: [u8; 3]) -> Cow<'_, Self> {
         if self.channels == Channels::Rgb {
-            return self;
+            return Cow::Borrowed(self);
         }
         let blend = |over: u8, under: u8, alpha: u8| {
             let (over, under, alpha) = (u32::from(over), u32::from(under), u32::from(alpha));
@@ -75,11 +108,11 @@ impl Pixels {
             .chunks_exact(4)
             .flat_map(|pixel| [0, 1, 2].map(|channel| blend(pixel[channel], background[channel], pixel[3])))
             .collect();
-        Self {
+        Cow::Owned(Self {
             channels: Channels::Rgb,
             data,
-            ..self
-        }
+            ..*self
+        })
     }
 }
 
@@ -98,8 +131,22 @@ mod tests {
         .unwrap();
         let flat = pixels.flattened([255, 255, 255]);
         assert_eq!(
-            (flat.channels, flat.data),
+            (flat.channels, flat.data.clone()),
             (Channels::Rgb, vec![255, 255, 255, 0, 0, 0, 255, 127, 127])
+        );
+    }
+
+    #[test]
+    fn a_part_has_the_pixels_of_its_place() {
+        let pixels = Pixels::new(3, 3, Channels::Rgb, (0..27).collect()).unwrap();
+        let part = pixels.cut(Cut {
+            left: 1,
+            top: 1,
+            size: (2, 1),
+        });
+        assert_eq!(
+            (part.size(), part.data.as_slice()),
+            ((2, 1), [12, 13, 14, 15, 16, 17].as_slice())
         );
     }
 

@@ -1,10 +1,13 @@
 //! What a page shows until a picture has loaded.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Placeholder;
 
 use crate::{
     error::ImagingError,
+    geometry,
     pixels::{Channels, Pixels},
     resize,
 };
@@ -14,7 +17,11 @@ const EDGE: u32 = 100;
 
 /// Makes a thumbhash and the average colour, on the background where the picture is transparent.
 pub(crate) fn make(pixels: &Pixels, background: [u8; 3]) -> Result<Placeholder, ImagingError> {
-    let small = resize::scale(pixels, resize::fit(pixels.width, pixels.height, EDGE))?;
+    let size = geometry::contain(pixels.size(), (EDGE, EDGE));
+    let small = match size == pixels.size() {
+        true => Cow::Borrowed(pixels),
+        false => Cow::Owned(resize::scale(pixels, size)?),
+    };
     let rgba: Vec<u8> = match small.channels {
         Channels::Rgba => small.data.clone(),
         Channels::Rgb => small

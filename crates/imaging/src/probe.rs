@@ -76,6 +76,7 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
             probe.decoded_bytes = probe.decoded_bytes.max(frame_bytes);
             Ok(probe)
         }
+        ImageFormat::Avif => Err(ImagingError::UnsupportedFormat),
     })
 }
 

@@ -1,8 +1,9 @@
 //! What is to be made of a picture.
 
+use domain::ImageFormat;
 use serde::{Deserialize, Serialize};
 
-/// What is to be made of a picture: every variant in every format that is asked for.
+/// What is to be made of a picture: every variant in every format that is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderProfile {
     /// More than this is refused before decoding. Decoding may take as many bytes as four times this number.
@@ -11,10 +12,12 @@ pub struct RenderProfile {
     pub background: [u8; 3],
     /// The renditions to make.
     pub variants: Vec<VariantProfile>,
-    /// How JPEG is written; not at all where it is absent.
-    pub jpeg: Option<JpegProfile>,
-    /// How WebP is written; not at all where it is absent.
-    pub webp: Option<WebpProfile>,
+    /// How JPEG is written.
+    pub jpeg: JpegProfile,
+    /// How WebP is written.
+    pub webp: WebpProfile,
+    /// How AVIF is written.
+    pub avif: AvifProfile,
 }
 
 /// One rendition.
@@ -22,8 +25,24 @@ pub struct RenderProfile {
 pub struct VariantProfile {
     /// Its name.
     pub name: String,
-    /// Pixels; a picture that is smaller keeps its size.
-    pub longest_edge: u32,
+    /// Pixels of the box.
+    pub width: u32,
+    /// Pixels of the box.
+    pub height: u32,
+    /// How a picture comes into the box. None is ever enlarged.
+    pub fit: Fit,
+    /// What it is written as, each format once. Of those that are read, only JPEG and WebP are written; AVIF is too.
+    pub formats: Vec<ImageFormat>,
+}
+
+/// How a picture comes into a box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fit {
+    /// Whole, with its own proportions; a smaller picture keeps its size.
+    Contain,
+    /// In the proportions of the box, cut evenly at both ends of what is too long; of a picture that is smaller than the
+    /// box, as much as it has of those proportions.
+    Cover,
 }
 
 /// How JPEG is written.
@@ -42,13 +61,11 @@ pub struct WebpProfile {
     pub method: u8,
 }
 
-impl RenderProfile {
-    /// The longest edge of the largest variant.
-    pub(crate) fn largest_edge(&self) -> u32 {
-        self.variants
-            .iter()
-            .map(|variant| variant.longest_edge)
-            .max()
-            .unwrap_or(1)
-    }
+/// How AVIF is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvifProfile {
+    /// From 1 to 100.
+    pub quality: u8,
+    /// From 1 (small) to 10 (fast).
+    pub speed: u8,
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use imaging::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 use serde_json::Value;
 
 use super::{Fault, job::Job, peer::Peer};
@@ -56,6 +57,8 @@ impl Contestant {
     /// It cannot be started.
     pub fn start(&self, source: &Path, folder: &Path, job: &Job) -> Result<Running, Fault> {
         let mut child = Command::new(&self.program)
+            // As the worker starts its renderers; others are not told.
+            .envs((self.name == OURS).then_some((ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES)))
             .args(&self.arguments)
             .arg(source)
             .arg(folder)

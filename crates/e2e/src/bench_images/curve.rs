@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imaging::{JpegProfile, RenderProfile, WebpProfile};
+use domain::ImageFormat;
+use imaging::RenderProfile;
 
 use super::{
     Fault,
     figures::mean,
-    job::{DEFAULT, variant},
+    job::{DEFAULT, Job, variant},
     photographs::Photograph,
     picture::Picture,
     report::say,
@@ -57,8 +58,8 @@ impl Encoder {
 
     fn encode(self, picture: &Picture, png: &[u8], quality: u8) -> Result<(Vec<u8>, Duration), Fault> {
         match self {
-            Self::Jpeg => render(png, Some(JpegProfile { quality }), None),
-            Self::Webp(method) => render(png, None, Some(WebpProfile { quality, method })),
+            Self::Jpeg => render(png, ImageFormat::Jpeg, [quality, 0, 0]),
+            Self::Webp(method) => render(png, ImageFormat::WebP, [0, quality, method]),
             Self::JpegTrellis => {
                 let began = Instant::now();
                 let file = with_trellis(picture, quality)?;
@@ -190,17 +191,10 @@ fn point(encoder: Encoder, quality: u8, samples: &[Sample]) -> Point {
 }
 
 /// Through the renderer, which has nothing to scale; the time is that of its encoder alone.
-fn render(
-    png: &[u8],
-    jpeg: Option<JpegProfile>,
-    webp: Option<WebpProfile>,
-) -> Result<(Vec<u8>, Duration), Fault> {
+fn render(png: &[u8], format: ImageFormat, numbers: [u8; 3]) -> Result<(Vec<u8>, Duration), Fault> {
     let profile = RenderProfile {
-        max_pixels: u64::from(EDGE) * u64::from(EDGE),
-        background: [255; 3],
-        variants: vec![variant(EDGE)],
-        jpeg,
-        webp,
+        variants: vec![variant(EDGE, &[format])],
+        ..Job::profile(numbers)
     };
     let mut rendered = imaging::render(png, &profile)?;
     let made = rendered.variants.pop().ok_or("the renderer made nothing")?;

@@ -1,9 +1,12 @@
 //! What is made of each photograph.
 
-use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use domain::ImageFormat;
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
 
 /// Longest edges in pixels, the largest first.
 pub const EDGES: [u32; 3] = [1600, 800, 200];
+
+const BOTH: [ImageFormat; 2] = [ImageFormat::Jpeg, ImageFormat::WebP];
 
 /// How WebP is written where the goals are judged.
 pub const THOROUGH: Job = Job {
@@ -60,20 +63,29 @@ impl Job {
         RenderProfile {
             max_pixels: 100_000_000,
             background: [255; 3],
-            variants: EDGES.map(variant).to_vec(),
-            jpeg: (jpeg > 0).then_some(JpegProfile { quality: jpeg }),
-            webp: (webp > 0).then_some(WebpProfile {
+            variants: EDGES
+                .map(|edge| variant(edge, if webp > 0 { &BOTH } else { &BOTH[..1] }))
+                .to_vec(),
+            jpeg: JpegProfile { quality: jpeg },
+            webp: WebpProfile {
                 quality: webp,
                 method,
-            }),
+            },
+            avif: AvifProfile {
+                quality: 65,
+                speed: 9,
+            },
         }
     }
 }
 
 /// The variant of a longest edge, which is also its name.
-pub fn variant(longest_edge: u32) -> VariantProfile {
+pub fn variant(longest_edge: u32, formats: &[ImageFormat]) -> VariantProfile {
     VariantProfile {
         name: longest_edge.to_string(),
-        longest_edge,
+        width: longest_edge,
+        height: longest_edge,
+        fit: Fit::Contain,
+        formats: formats.to_vec(),
     }
 }

@@ -119,11 +119,12 @@ pub fn check_plain(file: &[u8]) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use imaging::{JpegProfile, RenderProfile};
+    use domain::ImageFormat;
+    use imaging::RenderProfile;
     use testkit::pictures;
 
     use super::*;
-    use crate::bench_images::job::variant;
+    use crate::bench_images::job::{Job, variant};
 
     fn photograph() -> Picture {
         Picture::decode(&std::fs::read(pictures::photograph_small()).unwrap()).unwrap()
@@ -131,11 +132,8 @@ mod tests {
 
     fn as_jpeg(picture: &Picture, quality: u8) -> Picture {
         let profile = RenderProfile {
-            max_pixels: 1 << 24,
-            background: [255; 3],
-            variants: vec![variant(picture.width.max(picture.height))],
-            jpeg: Some(JpegProfile { quality }),
-            webp: None,
+            variants: vec![variant(picture.width.max(picture.height), &[ImageFormat::Jpeg])],
+            ..Job::profile([quality, 0, 0])
         };
         let rendered = imaging::render(&picture.to_png().unwrap(), &profile).unwrap();
         Picture::decode(&rendered.variants[0].bytes).unwrap()

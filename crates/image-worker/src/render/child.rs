@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use imaging::Rendered;
+use imaging::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE, Rendered};
 use nix::fcntl::{FcntlArg, fcntl};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,6 +61,7 @@ impl ChildProgram {
             .arg0("image-worker")
             .args(&self.arguments)
             .env_clear()
+            .env(ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES)
             .current_dir("/")
             // Ctrl-C is for the worker, which finishes what is under way.
             .process_group(0)

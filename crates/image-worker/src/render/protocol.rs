@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, error::Error};
 
-use domain::{ImageErrorCode, ImageFormat};
+use domain::ImageErrorCode;
 use imaging::{ImagingError, RenderProfile, Rendered};
 use serde::{Deserialize, Serialize};
 
@@ -66,10 +66,10 @@ fn shortened(words: String) -> String {
 
 /// Bytes that the variants of one picture have at most, taken together.
 pub(super) fn answer_max(profile: &RenderProfile) -> usize {
-    let formats = ImageFormat::ALL.len() as u64;
     let bytes = profile.variants.iter().fold(0_u64, |sum, variant| {
-        let edge = u64::from(variant.longest_edge);
-        let pixels = profile.max_pixels.min(edge * edge);
+        let formats = variant.formats.len() as u64;
+        let area = u64::from(variant.width) * u64::from(variant.height);
+        let pixels = profile.max_pixels.min(area);
         let file = pixels
             .saturating_mul(BYTES_PER_PIXEL)
             .saturating_add(FILE_OVERHEAD);
@@ -94,7 +94,9 @@ pub(super) fn check(
     }
     let mut seen = HashSet::new();
     for variant in &rendered.variants {
-        let is_known = profile.variants.iter().any(|known| known.name == variant.name);
+        let mut known = profile.variants.iter();
+        let is_known =
+            known.any(|known| known.name == variant.name && known.formats.contains(&variant.format));
         if !is_known || !seen.insert((variant.name.as_str(), variant.format)) {
             return Err(FrameError::Absurd("a variant that was not asked for"));
         }
@@ -113,8 +115,8 @@ pub(super) fn check(
 
 #[cfg(test)]
 mod tests {
-    use domain::Placeholder;
-    use imaging::{RenderedVariant, StepTimings, VariantProfile};
+    use domain::{ImageFormat, Placeholder};
+    use imaging::{AvifProfile, Fit, JpegProfile, RenderedVariant, StepTimings, VariantProfile, WebpProfile};
 
     use super::*;
 
@@ -124,10 +126,20 @@ mod tests {
             background: [255; 3],
             variants: vec![VariantProfile {
                 name: "large".to_owned(),
-                longest_edge: 100,
+                width: 100,
+                height: 100,
+                fit: Fit::Contain,
+                formats: vec![ImageFormat::Jpeg, ImageFormat::WebP],
             }],
-            jpeg: None,
-            webp: None,
+            jpeg: JpegProfile { quality: 80 },
+            webp: WebpProfile {
+                quality: 80,
+                method: 2,
+            },
+            avif: AvifProfile {
+                quality: 65,
+                speed: 10,
+            },
         }
     }
 
@@ -162,6 +174,9 @@ mod tests {
         assert!(verdict(&[], &[], 0));
         assert!(!verdict(&["large"], &[5], 6), "bytes of nobody");
         assert!(!verdict(&["large"], &[5, 1], 6), "one length too many");
+        let mut other = rendered(&["large"]);
+        other.variants[0].format = ImageFormat::Avif;
+        assert!(check(&profile(), &other, &[5], 5).is_err(), "a format of its own");
         assert!(!verdict(&["../originals/x"], &[5], 5), "a name of its own");
         assert!(!verdict(&["large", "large"], &[5, 5], 10), "one twice");
     }
@@ -177,11 +192,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_bounded_by_the_variants_and_by_the_pixels_of_the_largest_picture() {
-        let formats = ImageFormat::ALL.len();
         let mut wanted = profile();
-        assert_eq!(answer_max(&wanted), formats * (100 * 100 * 4 + (64 << 10)));
-        wanted.variants[0].longest_edge = 16_383;
-        assert_eq!(answer_max(&wanted), formats * (1_000_000 * 4 + (64 << 10)));
+        assert_eq!(answer_max(&wanted), 2 * (100 * 100 * 4 + (64 << 10)));
+        (wanted.variants[0].width, wanted.variants[0].height) = (16_383, 16_383);
+        assert_eq!(answer_max(&wanted), 2 * (1_000_000 * 4 + (64 << 10)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use domain::ImageFormat;
 use image::metadata::Orientation;
+use memchr::memmem;
 use mozjpeg::{ColorSpace, Decompress, Marker};
 
 use super::{jpeg_errors, jpeg_memory};
@@ -73,7 +74,7 @@ fn icc_profile(jpeg: &Decompress<&[u8]>) -> Option<Vec<u8>> {
 
 /// Decodes, scaled down as far as `longest_edge` allows.
 pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<Pixels, ImagingError> {
-    let scans = bytes.windows(2).filter(|marker| *marker == [0xff, 0xda]).count();
+    let scans = memmem::find_iter(bytes, &[0xff, 0xda]).count();
     if scans > SCANS_MAX {
         return Err(ImagingError::corrupt(format!("more than {SCANS_MAX} scans")));
     }

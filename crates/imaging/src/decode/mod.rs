@@ -22,6 +22,7 @@ pub(crate) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<P
     match probe.format {
         ImageFormat::Jpeg => jpeg::decode(bytes, probe, longest_edge),
         ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif => others::decode(bytes, probe.format),
+        ImageFormat::Avif => Err(ImagingError::UnsupportedFormat),
     }
     .map(Pixels::without_needless_alpha)
 }

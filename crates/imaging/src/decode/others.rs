@@ -40,7 +40,7 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Pixels, Imagin
             gif::first_frame(bytes).ok_or_else(|| ImagingError::corrupt("it has no frame"))?;
             read(GifDecoder::new(cursor))
         }
-        ImageFormat::Jpeg => return Err(ImagingError::UnsupportedFormat),
+        ImageFormat::Jpeg | ImageFormat::Avif => return Err(ImagingError::UnsupportedFormat),
     };
     let picture = decoded.map_err(ImagingError::corrupt)?;
     let (width, height) = (picture.width(), picture.height());

@@ -1,5 +1,6 @@
 //! From pixels to bytes.
 
+mod avif;
 mod jpeg;
 mod webp;
 
@@ -7,20 +8,19 @@ use domain::ImageFormat;
 
 use crate::{error::ImagingError, pixels::Pixels, profile::RenderProfile};
 
-/// Writes a picture in every format of the profile. Transparency is kept where the format knows it.
+/// Writes a picture. Transparency is kept where the format knows it.
 pub(crate) fn encode(
     pixels: &Pixels,
+    format: ImageFormat,
     profile: &RenderProfile,
-) -> Result<Vec<(ImageFormat, Vec<u8>)>, ImagingError> {
-    let mut files = Vec::with_capacity(2);
-    if let Some(jpeg) = profile.jpeg {
-        files.push((
-            ImageFormat::Jpeg,
-            jpeg::encode(&pixels.clone().flattened(profile.background), jpeg)?,
-        ));
+) -> Result<Vec<u8>, ImagingError> {
+    match format {
+        ImageFormat::Jpeg => jpeg::encode(&pixels.flattened(profile.background), profile.jpeg),
+        ImageFormat::WebP => webp::encode(pixels, profile.webp),
+        ImageFormat::Avif => avif::encode(pixels, profile.avif),
+        ImageFormat::Png | ImageFormat::Gif => Err(ImagingError::Encode {
+            format: format.as_str(),
+            reason: "variants are not written in this format".to_owned(),
+        }),
     }
-    if let Some(webp) = profile.webp {
-        files.push((ImageFormat::WebP, webp::encode(pixels, webp)?));
-    }
-    Ok(files)
 }

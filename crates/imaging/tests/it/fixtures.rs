@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
-use imaging::{JpegProfile, RenderProfile, Rendered, VariantProfile, WebpProfile};
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, Rendered, VariantProfile, WebpProfile};
 use mozjpeg::{ColorSpace, Compress, Marker};
 
 /// The colours of a quartered picture: top left, top right, bottom left, bottom right.
@@ -15,18 +15,25 @@ pub(crate) fn profile(edges: &[u32]) -> RenderProfile {
         .iter()
         .map(|edge| VariantProfile {
             name: format!("v{edge}"),
-            longest_edge: *edge,
+            width: *edge,
+            height: *edge,
+            fit: Fit::Contain,
+            formats: vec![domain::ImageFormat::Jpeg, domain::ImageFormat::WebP],
         })
         .collect();
     RenderProfile {
         max_pixels: 100_000_000,
         background: [255; 3],
         variants,
-        jpeg: Some(JpegProfile { quality: 90 }),
-        webp: Some(WebpProfile {
+        jpeg: JpegProfile { quality: 90 },
+        webp: WebpProfile {
             quality: 90,
             method: 2,
-        }),
+        },
+        avif: AvifProfile {
+            quality: 70,
+            speed: 10,
+        },
     }
 }
 

@@ -119,15 +119,13 @@ fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {
 }
 
 fn something_is_made(settings: &Settings, ledger: &mut Ledger) {
-    let formats = &settings.images.formats;
-    let holds = formats.jpeg.enabled || formats.webp.enabled;
+    let images = &settings.images;
+    let relies_on_them = images.variants.iter().any(|variant| variant.formats.is_empty());
+    let holds = !relies_on_them || !images.formats.enabled().is_empty();
+    let settings = ["jpeg", "webp", "avif"].map(|format| format!("images.formats.{format}.enabled"));
     let complaint = Complaint::new(
-        "leaves no format to make",
-        "set it or images.formats.webp.enabled to true",
+        "leaves variants without a format",
+        "set it, or that of webp or avif, to true, or give each variant formats of its own",
     );
-    ledger.require(
-        holds,
-        &["images.formats.jpeg.enabled", "images.formats.webp.enabled"],
-        &complaint,
-    );
+    ledger.require(holds, &settings.each_ref().map(String::as_str), &complaint);
 }

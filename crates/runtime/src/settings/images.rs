@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::fault::Complaint;
-use super::parse;
 use super::section::Section;
+use super::variants::{Format, Variant};
 
 /// What the image workers accept and make.
 #[derive(Clone, Debug)]
@@ -38,32 +38,25 @@ pub struct Images {
     pub background: Colour,
     /// What is made of each picture; names are unique.
     pub variants: Vec<Variant>,
-    /// The formats that each variant is made in; at least one is enabled.
+    /// How each format is made.
     pub formats: Formats,
 }
 
-/// One size that is made of each picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variant {
-    /// Part of URLs: lower case letters, digits, `_` and `-`.
-    pub name: String,
-    /// In pixels; a smaller picture is never enlarged.
-    pub longest_edge: u32,
-}
-
-/// The formats that each variant is made in.
+/// How each format is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Formats {
     /// JPEG.
     pub jpeg: Jpeg,
     /// Lossy WebP.
     pub webp: Webp,
+    /// AVIF.
+    pub avif: Avif,
 }
 
 /// How JPEG is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jpeg {
-    /// Whether it is made at all.
+    /// Whether it is made of variants that name no formats of their own.
     pub enabled: bool,
     /// From 1 to 100.
     pub quality: u8,
@@ -72,12 +65,23 @@ pub struct Jpeg {
 /// How lossy WebP is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webp {
-    /// Whether it is made at all.
+    /// Whether it is made of variants that name no formats of their own.
     pub enabled: bool,
     /// From 1 to 100.
     pub quality: u8,
     /// From 0 (fast) to 6 (small).
     pub method: u8,
+}
+
+/// How AVIF is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Avif {
+    /// Whether it is made of variants that name no formats of their own.
+    pub enabled: bool,
+    /// From 1 to 100.
+    pub quality: u8,
+    /// From 1 (small) to 10 (fast).
+    pub speed: u8,
 }
 
 /// A colour in sRGB.
@@ -111,10 +115,7 @@ impl Images {
             stuck_after: section.duration("stuck_after", 10 * second..=48 * 60 * minute),
             orphan_age: section.duration("orphan_age", Duration::ZERO..=7 * 24 * 60 * minute),
             background: section.parsed("background", colour),
-            variants: section.entries("variants", 1..=16, |entry| Variant {
-                name: entry.parsed("name", |text| parse::slug(text, "_-")),
-                longest_edge: entry.number("longest_edge", "a number of pixels", 1..=16383),
-            }),
+            variants: section.entries("variants", 1..=16, Variant::read),
             formats: Formats::read(section.section("formats")),
         }
     }
@@ -133,7 +134,26 @@ impl Formats {
             quality: webp.number("quality", "a number", 1..=100),
             method: webp.number("method", "a number", 0..=6),
         };
-        Self { jpeg, webp }
+        let mut avif = section.section("avif");
+        let avif = Avif {
+            enabled: avif.flag("enabled"),
+            quality: avif.number("quality", "a number", 1..=100),
+            speed: avif.number("speed", "a number", 1..=10),
+        };
+        Self { jpeg, webp, avif }
+    }
+
+    /// What a variant is made in that names no formats of its own.
+    pub fn enabled(&self) -> Vec<Format> {
+        let formats = [
+            (self.jpeg.enabled, Format::Jpeg),
+            (self.webp.enabled, Format::Webp),
+            (self.avif.enabled, Format::Avif),
+        ];
+        formats
+            .into_iter()
+            .filter_map(|(enabled, format)| enabled.then_some(format))
+            .collect()
     }
 }
 

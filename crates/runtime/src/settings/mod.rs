@@ -29,6 +29,7 @@ mod server;
 mod source;
 mod suggest;
 mod unreachable;
+mod variants;
 mod yaml;
 
 pub use auth::{Auth, AuthMode};
@@ -36,7 +37,7 @@ pub use aws::Aws;
 pub use cache::Cache;
 pub use database::Database;
 pub use fault::{Fault, SettingsError};
-pub use images::{Colour, Formats, Images, Jpeg, Variant, Webp};
+pub use images::{Avif, Colour, Formats, Images, Jpeg, Webp};
 pub use load::DEFAULTS;
 pub use logging::{LogFormat, Logging};
 pub use options::{LoadOptions, Program};
@@ -47,6 +48,7 @@ pub use redis::Redis;
 pub use server::Server;
 pub use source::{Source, Sources};
 pub use unreachable::Unreachable;
+pub use variants::{Fit, Format, Variant};
 
 /// Every setting of both binaries. `Debug` shows no secret, so it may be logged.
 #[derive(Clone, Debug)]

@@ -177,6 +177,23 @@ impl<'ledger> Section<'ledger> {
         entries
     }
 
+    /// True where something is given for `key`, sound or not.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let is_nothing = |value: &Value| matches!(value, Value::Empty(..)) || value.as_str() == Some("");
+        self.values.get(key).is_some_and(|value| !is_nothing(value))
+    }
+
+    /// A rule between settings of this section, whose breach is told of `key`.
+    pub(super) fn require(&mut self, holds: bool, key: &str, complaint: &Complaint) {
+        if holds {
+            return;
+        }
+        match self.values.get(key).cloned() {
+            Some(value) if self.has(key) => self.complain(key, &value, Sight::Open, complaint),
+            _ => self.ledger.push(Fault::unset(&self.path(key), complaint)),
+        }
+    }
+
     fn required<T: Default>(
         &mut self,
         key: &'static str,

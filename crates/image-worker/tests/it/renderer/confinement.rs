@@ -2,6 +2,7 @@
 
 use std::{fs, io::ErrorKind, net::TcpListener, os::fd::AsRawFd as _};
 
+use imaging::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use super::{Faulty, MAX_PIXELS, limits};
@@ -17,7 +18,7 @@ async fn a_renderer_reaches_neither_files_nor_the_network_nor_other_programs() {
     let order = format!("attempts {}", listener.local_addr().unwrap());
     let report = faulty.obey(&order).await.unwrap();
     let mut lines = report.lines();
-    assert_eq!(lines.next(), Some("variables: 0"), "{report}");
+    assert_eq!(lines.next(), Some("variables: 1"), "{report}");
     assert_eq!(lines.clone().count(), 11, "{report}");
     for line in lines {
         assert!(line.ends_with(&format!(": Err({})", libc::EPERM)), "{line}");
@@ -41,7 +42,11 @@ async fn a_renderer_has_nothing_of_the_workers_environment_descriptors_or_termin
     descriptors.sort_unstable();
     assert!(careless.as_raw_fd() > 2);
     assert_eq!(descriptors, [0, 1, 2]);
-    assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"");
+    let environment = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    assert_eq!(
+        environment,
+        format!("{ALLOCATOR_VARIABLE}={ALLOCATOR_TUNABLES}\0")
+    );
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     // State, parent, process group.
     let group = stat.rsplit(") ").next().unwrap().split(' ').nth(2).unwrap();

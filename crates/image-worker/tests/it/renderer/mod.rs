@@ -13,12 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::ImageErrorCode;
+use domain::{ImageErrorCode, ImageFormat};
 use image_worker::{
     failure::Failure,
     render::{ChildProgram, RenderLimits, Renderer},
 };
-use imaging::{JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
 
 use crate::stage::DEADLINE;
 
@@ -33,14 +33,21 @@ fn profile() -> RenderProfile {
         variants: [("large", 800), ("small", 100)]
             .map(|(name, longest_edge)| VariantProfile {
                 name: name.to_owned(),
-                longest_edge,
+                width: longest_edge,
+                height: longest_edge,
+                fit: Fit::Contain,
+                formats: vec![ImageFormat::Jpeg, ImageFormat::WebP],
             })
             .to_vec(),
-        jpeg: Some(JpegProfile { quality: 80 }),
-        webp: Some(WebpProfile {
+        jpeg: JpegProfile { quality: 80 },
+        webp: WebpProfile {
             quality: 80,
             method: 2,
-        }),
+        },
+        avif: AvifProfile {
+            quality: 65,
+            speed: 10,
+        },
     }
 }
 
