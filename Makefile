@@ -33,12 +33,8 @@ chaos: ## Kill, freeze and cut off every part under load, and see that nothing i
 	@deploy/local/chaos
 
 .PHONY: fuzz
-fuzz: ## Throw damaged pictures and odd addresses at the code, FUZZ_SECONDS (60) for each target; needs cargo-fuzz
-	@cd fuzz && for target in probe:pictures render:pictures address:addresses; do \
-		name=$${target%%:*}; mkdir -p "found/$$name"; \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none "$$name" "found/$$name" "corpus/$${target##*:}" -- \
-			-max_total_time=$${FUZZ_SECONDS:-60} -timeout=10 -rss_limit_mb=1024; \
-	done
+fuzz: ## Throw damaged pictures and odd addresses at the code, FUZZ_SECONDS (60) for each; ONLY=probe, render or address
+	@deploy/local/fuzz $(ONLY)
 
 .PHONY: bench-images
 bench-images: ## Compare what pictures cost here and with sharp; BENCH_ROUNDS, and ONLY=renderers, workers or curve

@@ -2,6 +2,9 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+#[path = "panics.rs"]
+mod panics;
+
+libfuzzer_sys::fuzz_target!(init: panics::leave_to_the_shield(), |bytes: &[u8]| {
     let _ = imaging::probe(bytes);
 });

@@ -5,7 +5,10 @@
 use domain::ImageFormat;
 use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+#[path = "panics.rs"]
+mod panics;
+
+libfuzzer_sys::fuzz_target!(init: panics::leave_to_the_shield(), |bytes: &[u8]| {
     let profile = RenderProfile {
         max_pixels: 250_000,
         background: [255; 3],

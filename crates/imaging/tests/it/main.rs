@@ -17,3 +17,4 @@ mod memory;
 mod render;
 mod riff;
 mod traps;
+mod variants;

@@ -121,16 +121,7 @@ mod tests {
     #[test]
     fn a_box_is_a_width_and_a_height() {
         assert_eq!(sides("400x300").ok(), Some((400, 300)));
-        for bad in [
-            "400",
-            "400x",
-            "x300",
-            "0x1",
-            "400x16384",
-            "400 x 300",
-            "4e2x3",
-            "",
-        ] {
+        for bad in ["400", "400x", "x300", "0x1", "400x16384", "4e2x3", ""] {
             assert!(sides(bad).is_err(), "{bad}");
         }
     }

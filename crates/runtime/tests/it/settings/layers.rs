@@ -224,3 +224,40 @@ fn an_ipv6_address_is_bracketed_beside_its_port() {
     let settings = Place::with_file("redis: {host: '::1'}").settings();
     assert_eq!(settings.redis.address(), "[::1]:6379");
 }
+
+#[test]
+fn a_variant_is_a_longest_edge_or_a_box_in_formats_of_its_own_or_the_enabled_ones() {
+    use runtime::settings::{Fit, Format};
+    let settings = Place::with_file(
+        "
+images:
+  variants:
+    - {name: plain, longest_edge: 800}
+    - {name: square, box: 400x300, fit: cover, formats: [avif, jpeg, jpeg]}
+    - {name: whole, box: 10x20}
+  formats: {webp: {enabled: false}, avif: {enabled: true, speed: 6}}",
+    )
+    .settings();
+    let variants: Vec<_> = settings
+        .images
+        .variants
+        .iter()
+        .map(|variant| {
+            (
+                variant.width,
+                variant.height,
+                variant.fit,
+                variant.formats.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        variants,
+        [
+            (800, 800, Fit::Contain, vec![]),
+            (400, 300, Fit::Cover, vec![Format::Jpeg, Format::Avif]),
+            (10, 20, Fit::Contain, vec![]),
+        ]
+    );
+    assert_eq!(settings.images.formats.enabled(), [Format::Jpeg, Format::Avif]);
+}

@@ -44,9 +44,18 @@ fn what_contradicts_another_setting_is_told_with_both() {
     assert_snapshot!(Place::with_file("images: {connect_timeout: 30s, total_timeout: 20s}").error(), @r#"images.connect_timeout: "30s" (from ./config.yaml) is longer than images.total_timeout "20s" (from ./config.yaml); shorten images.connect_timeout, or lengthen images.total_timeout"#);
     assert_snapshot!(Place::with_file("cache: {not_found_ttl: 10m}").error(), @r#"cache.not_found_ttl: "10m" (from ./config.yaml) is longer than cache.ttl "5m" (from the built-in default); shorten cache.not_found_ttl, or lengthen cache.ttl"#);
     assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1m, 1m]}").error(), @r#"rabbitmq.retry_delays: ["1m", "1m"] (from ./config.yaml) does not grow; give each delay longer than the one before"#);
-    assert_snapshot!(Place::with_file("images: {formats: {jpeg: {enabled: false}, webp: {enabled: false}}}").error(), @r#"images.formats.jpeg.enabled: "false" (from ./config.yaml) leaves no format to make; set it or images.formats.webp.enabled to true"#);
+    assert_snapshot!(Place::with_file("images: {formats: {jpeg: {enabled: false}, webp: {enabled: false}}}").error(), @r#"images.formats.jpeg.enabled: "false" (from ./config.yaml) leaves variants without a format; set it, or that of webp or avif, to true, or give each variant formats of its own"#);
     assert_snapshot!(Place::with_file("images: {stuck_after: 5m}").error(), @r#"images.stuck_after: "5m" (from ./config.yaml) is no longer than a picture may wait and be worked on, 11m 30s; give more than the longest of rabbitmq.retry_delays, images.total_timeout and images.render_timeout together"#);
     assert_snapshot!(Place::with_file("rabbitmq: {retry_delays: [1h]}").error(), @r#"images.stuck_after: "15m" (from the built-in default) is no longer than a picture may wait and be worked on, 1h 1m 30s; give more than the longest of rabbitmq.retry_delays, images.total_timeout and images.render_timeout together"#);
+    assert_snapshot!(Place::with_file("images: {variants: [{name: a}]}").error(), @"images.variants[0].longest_edge is not set, nor is box; give one of them, such as longest_edge: 800");
+    assert_snapshot!(Place::with_file("images: {variants: [{name: a, longest_edge: 9, box: 9x9}]}").error(), @r#"images.variants[0].box: "9x9" (from ./config.yaml) stands beside longest_edge; give only one of them"#);
+    assert_snapshot!(Place::with_file("images: {variants: [{name: a, longest_edge: 9, fit: cover}]}").error(), @r#"images.variants[0].fit: "cover" (from ./config.yaml) has no box to fill; give box, such as 400x400, instead of longest_edge"#);
+    assert_snapshot!(Place::with_file("images: {variants: [{name: a, box: 9, fit: fill, formats: [png]}]}").error(), @r#"
+3 settings are wrong:
+  images.variants[0].box: "9" (from ./config.yaml) is not a width and a height; give both in pixels, each from 1 to 16383, such as 400x300
+  images.variants[0].fit: "fill" (from ./config.yaml) is no way to fit a box; give contain (the whole picture) or cover (cut to the box)
+  images.variants[0].formats[0]: "png" (from ./config.yaml) is not a format that variants are made in; give jpeg, webp or avif
+"#);
     let twice = "images: {variants: [{name: a, longest_edge: 1}, {name: a, longest_edge: 2}]}";
     assert_snapshot!(Place::with_file(twice).error(), @r#"images.variants: [{longest_edge: "1", name: "a"}, {longest_edge: "2", name: "a"}] (from ./config.yaml) has two variants of one name; give each a name of its own"#);
     assert_snapshot!(Place::empty().with_variable("PMS__AWS__ACCESS_KEY_ID", "AKIA").error(), @"aws.secret_access_key is not set, but aws.access_key_id is; set both, or neither so that AWS's usual ways of finding credentials hold");
