@@ -64,7 +64,7 @@ impl ImageFormat {
 pub struct Placeholder {
     /// A thumbhash in Base64.
     pub thumbhash: String,
-    /// The average colour as `#rrggbb`.
+    /// The dominant colour as `#rrggbb`.
     pub color: String,
 }
 

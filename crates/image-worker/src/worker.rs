@@ -22,6 +22,11 @@ use crate::{
 /// # Errors
 /// RabbitMQ or S3 does not answer, or no HTTP client can be built; the error says what to do.
 pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
+    if let Some(missing) = imaging::missing_instructions() {
+        anyhow::bail!(
+            "this processor has no {missing}; run the worker on a newer one (x86-64-v2, from 2009 on)"
+        );
+    }
     let store = store_open(settings).await?;
     let config = configure::broker(&settings.rabbitmq);
     Broker::check(&config)

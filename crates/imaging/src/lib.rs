@@ -15,6 +15,7 @@ mod pipeline;
 mod pixels;
 mod placeholder;
 mod probe;
+mod processor;
 mod profile;
 mod resize;
 
@@ -22,4 +23,5 @@ pub use allocator::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 pub use error::{DecoderSays, ImagingError};
 pub use pipeline::{Rendered, RenderedVariant, StepTimings, render};
 pub use probe::{Probe, probe};
+pub use processor::missing_instructions;
 pub use profile::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};

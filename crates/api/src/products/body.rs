@@ -100,7 +100,7 @@ pub struct ImageBody<'a> {
 struct PlaceholderBody<'a> {
     /// A thumbhash in Base64.
     thumbhash: &'a str,
-    /// The average colour.
+    /// The dominant colour.
     #[schema(example = "#aabbcc")]
     color: &'a str,
 }

@@ -185,7 +185,7 @@ fn the_first_frame_of_an_animation_is_the_picture() {
 }
 
 #[test]
-fn the_placeholder_has_the_pictures_average_colour() {
+fn the_placeholder_has_the_pictures_dominant_colour() {
     let picture = RgbImage::from_pixel(300, 200, Rgb([16, 128, 240]));
     let rendered = render(&file(picture, ImageFormat::Png), &profile(&[100])).unwrap();
     assert_eq!(rendered.placeholder.color, "#1080f0");
@@ -203,4 +203,13 @@ fn a_photograph_of_twelve_megapixels_becomes_its_variants_upright() {
     assert!(rendered.width > rendered.height, "upright it is wider than high");
     let large = &rendered.variants[0];
     assert_eq!((large.width, rendered.variants.len()), (1600, 6));
+}
+
+#[test]
+fn a_dominant_colour_is_one_that_the_picture_has() {
+    let mostly_red = RgbImage::from_fn(90, 60, |x, _| {
+        Rgb(if x < 55 { [220, 30, 30] } else { [30, 30, 220] })
+    });
+    let rendered = render(&file(mostly_red, ImageFormat::Png), &profile(&[50])).unwrap();
+    assert_eq!(rendered.placeholder.color, "#dc1e1e");
 }
