@@ -45,6 +45,7 @@ pub fn fetch_limits(settings: &Images) -> FetchLimits {
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.idle_timeout,
         total_timeout: settings.total_timeout,
+        per_host: settings.per_host_downloads,
     }
 }
 

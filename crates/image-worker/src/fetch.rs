@@ -4,8 +4,9 @@ pub mod address;
 pub mod fetcher;
 mod hosts;
 pub mod resolver;
+mod turns;
 mod verdict;
 
 pub use address::AddressGuard;
-pub use fetcher::{FetchLimits, Fetched, Fetcher};
+pub use fetcher::{FetchError, FetchLimits, Fetched, Fetcher};
 pub use resolver::{GuardedResolver, Lookup};

@@ -3,18 +3,24 @@
 use std::time::Instant;
 
 use broker::{Outcome, PublishError, Publisher};
-use domain::ImageErrorCode::{ProcessingCrashed, StorageUnavailable};
-use messages::{Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageStartedV1};
+use bytes::Bytes;
+use domain::{
+    ImageErrorCode::{ProcessingCrashed, StorageUnavailable},
+    ImageFormat,
+};
+use messages::{
+    Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageSource, ImageStartedV1,
+};
 use runtime::Causes;
-use tokio::time::sleep;
+use tokio::{select, time::sleep, try_join};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::{
     failure::Failure,
     fetch::Fetcher,
-    patience::{Interrupted, LONGEST_WAIT, PatientStore, pauses},
-    render::Renderer,
+    patience::{Interrupted, LONGEST_WAIT, Patience, PatientStore, pauses},
+    render::{Place, Renderer},
     source,
     timing::milliseconds_since,
     upload,
@@ -29,6 +35,8 @@ pub struct Processor {
     pub renderer: Renderer,
     /// Holds uploads and variants.
     pub store: PatientStore,
+    /// Whether files that were fetched are kept.
+    pub keep_originals: bool,
     /// Carries the answers.
     pub publisher: Publisher,
     /// Cancelled when the process is to end.
@@ -139,8 +147,11 @@ impl Processor {
         let patience = self.store.for_job();
         let bytes = source::read(&self.fetcher, patience, &job.source).await?;
         let size = bytes.len() as u64;
-        let rendered = self.renderer.render(bytes).await?;
-        let variants = upload::store_variants(patience, job, rendered.variants).await?;
+        let rendered = self.place().await?.render(&bytes).await?;
+        let (original_key, variants) = try_join!(
+            self.keep(patience, job, rendered.format, bytes),
+            upload::store_variants(patience, job, rendered.variants),
+        )?;
         Ok(ImageProcessedV1 {
             product_id: job.product_id,
             image_id: job.image_id,
@@ -151,10 +162,38 @@ impl Processor {
             format: rendered.format,
             bytes: size,
             animated: rendered.animated,
-            original_key: None,
+            original_key,
             placeholder: Some(rendered.placeholder),
             variants,
         })
+    }
+
+    /// A renderer, once it is this job's turn. Where the process stops and none is free, the rest is left to others.
+    async fn place(&self) -> Result<Place<'_>, End> {
+        select! {
+            biased;
+            place = self.renderer.place() => Ok(place),
+            () = self.stop.cancelled() => Err(End::Stopping),
+        }
+    }
+
+    /// The key of the file that `job` was made from, which is stored now that it has proved to be a picture.
+    async fn keep(
+        &self,
+        patience: Patience<'_>,
+        job: &ImageProcessV1,
+        format: ImageFormat,
+        file: Bytes,
+    ) -> Result<Option<String>, Interrupted> {
+        match &job.source {
+            ImageSource::Object { key } => Ok(Some(key.clone())),
+            ImageSource::Url { .. } if self.keep_originals => {
+                upload::store_original(patience, job, format, file)
+                    .await
+                    .map(Some)
+            }
+            ImageSource::Url { .. } => Ok(None),
+        }
     }
 
     /// Publishes an answer, and again for as long as the broker takes nothing: its absence is no fault of the job, and

@@ -11,7 +11,10 @@ mod pool;
 mod protocol;
 mod serve;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use domain::ImageErrorCode::{ProcessingCrashed, ProcessingTimeout, TooLarge};
@@ -19,7 +22,10 @@ use imaging::{RenderProfile, Rendered, StepTimings};
 use runtime::Causes;
 use tracing::{info, warn};
 
-use crate::{failure::Failure, timing::milliseconds};
+use crate::{
+    failure::Failure,
+    timing::{milliseconds, milliseconds_since},
+};
 pub use child::ChildProgram;
 pub use confinement::Confinement;
 pub use limits::RenderLimits;
@@ -56,21 +62,34 @@ impl Renderer {
         self.pool.prepare().await
     }
 
-    /// Makes the variants of the picture in `source`. Rendering that overruns or crashes is tried once more, since the
-    /// reason may have been a busy machine; then it is the picture's fault.
+    /// Waits for its turn, then does what [`Place::render`] does.
     ///
     /// # Errors
-    /// `too_large`, what `imaging` says of the picture, `processing_timeout` or `processing_crashed`.
+    /// As there.
     pub async fn render(&self, source: Bytes) -> Result<Rendered, Failure> {
+        self.place().await.render(&source).await
+    }
+
+    /// Waits until a process is free, first come, first served. Waiting is no part of any picture's time.
+    pub async fn place(&self) -> Place<'_> {
+        let asked = Instant::now();
+        Place {
+            place: self.pool.place().await,
+            renderer: self,
+            waited: asked.elapsed(),
+        }
+    }
+
+    async fn make(&self, place: &pool::Place<'_>, source: &Bytes) -> Result<Rendered, Failure> {
         if source.len() as u64 > self.limits.source_bytes {
             let most = self.limits.source_bytes;
             let detail = format!("the file has {} bytes; at most {most} are accepted", source.len());
             return Err(Failure::lasting(TooLarge, detail));
         }
-        let outcome = match self.pool.render(&source).await {
-            Err(broken) if !matches!(broken, Broken::Busy) => {
+        let outcome = match self.pool.render(place, source).await {
+            Err(broken) => {
                 warn!(cause = %Causes(&broken), "rendering broke off; it is tried once more");
-                self.pool.render(&source).await
+                self.pool.render(place, source).await
             }
             outcome => outcome,
         };
@@ -87,7 +106,6 @@ impl Renderer {
     fn failure(&self, broken: Broken) -> Failure {
         let seconds = self.limits.deadline.as_secs_f64();
         let failure = match &broken {
-            Broken::Busy => Failure::passing(ProcessingTimeout, "no renderer became free in time"),
             Broken::NotStarted(_) => Failure::passing(ProcessingCrashed, "no renderer could be started"),
             Broken::Overran => Failure::lasting(
                 ProcessingTimeout,
@@ -99,6 +117,32 @@ impl Renderer {
             ),
         };
         failure.caused_by(broken)
+    }
+}
+
+/// A turn with one of the processes.
+#[derive(Debug)]
+pub struct Place<'a> {
+    renderer: &'a Renderer,
+    place: pool::Place<'a>,
+    waited: Duration,
+}
+
+impl Place<'_> {
+    /// Makes the variants of the picture in `source`. Rendering that overruns or crashes is tried once more, since the
+    /// reason may have been a busy machine; then it is the picture's fault.
+    ///
+    /// # Errors
+    /// `too_large`, what `imaging` says of the picture, `processing_timeout` or `processing_crashed`.
+    pub async fn render(self, source: &Bytes) -> Result<Rendered, Failure> {
+        let begun = Instant::now();
+        let rendered = self.renderer.make(&self.place, source).await?;
+        info!(
+            waited_ms = milliseconds(self.waited),
+            duration_ms = milliseconds_since(begun),
+            "rendered",
+        );
+        Ok(rendered)
     }
 }
 

@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::{
     failure::Failure,
-    fetch::{Fetcher, fetcher::too_large},
+    fetch::{FetchError, Fetcher, fetcher::too_large},
     patience::{Interrupted, Patience},
     process::End,
-    timing::milliseconds_since,
+    timing::{milliseconds, milliseconds_since},
 };
 
 /// Reads `source` whole: from the network, or an upload from the bucket, with the same limit of bytes.
@@ -24,10 +24,10 @@ use crate::{
 /// or that the process stops while it waits for the bucket.
 pub async fn read(fetcher: &Fetcher, patience: Patience<'_>, source: &ImageSource) -> Result<Bytes, End> {
     let began = Instant::now();
-    let (bytes, redirects) = match source {
+    let (bytes, redirects, waited) = match source {
         ImageSource::Url { url } => {
             let fetched = fetcher.fetch(url).await?;
-            (fetched.bytes, Some(fetched.redirects))
+            (fetched.bytes, Some(fetched.redirects), Some(fetched.waited))
         }
         ImageSource::Object { key } => {
             let max = fetcher.limits().max_bytes;
@@ -38,16 +38,26 @@ pub async fn read(fetcher: &Fetcher, patience: Patience<'_>, source: &ImageSourc
                 Interrupted::Stopping => End::Stopping,
                 Interrupted::Failed(error) => of_upload(error, max).into(),
             })?;
-            (bytes, None)
+            (bytes, None, None)
         }
     };
     info!(
         bytes = bytes.len(),
         redirects,
+        waited_ms = waited.map(milliseconds),
         duration_ms = milliseconds_since(began),
         "fetched",
     );
     Ok(bytes)
+}
+
+impl From<FetchError> for End {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Stopping => Self::Stopping,
+            FetchError::Failed(failure) => failure.into(),
+        }
+    }
 }
 
 /// What the owner is told of an upload that could not be read.

@@ -1,13 +1,16 @@
-//! Puts the variants of a picture into the bucket.
+//! Puts the variants of a picture, and the file that they were made from, into the bucket.
+//!
+//! Each object says what it is, since S3 can be given no `X-Content-Type-Options` for a client that would rather guess;
+//! that header is for whatever serves the bucket.
 
 use std::time::Instant;
 
 use bytes::Bytes;
-use domain::Variant;
+use domain::{ImageFormat, Variant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imaging::RenderedVariant;
 use messages::ImageProcessV1;
-use storage_s3::{CACHE_IMMUTABLE, keys};
+use storage_s3::{CACHE_IMMUTABLE, CACHE_PRIVATE, keys};
 use tracing::info;
 
 use crate::{
@@ -41,6 +44,36 @@ pub async fn store_variants(
         "uploaded",
     );
     Ok(variants)
+}
+
+/// Stores the file of the job's picture as it came, where only this system reads it, and returns its key.
+///
+/// # Errors
+/// What [`Patience::carry_out`] says.
+pub async fn store_original(
+    patience: Patience<'_>,
+    job: &ImageProcessV1,
+    format: ImageFormat,
+    file: Bytes,
+) -> Result<String, Interrupted> {
+    let began = Instant::now();
+    let key = keys::original_key(job.image_id, job.generation);
+    patience
+        .carry_out(|store| {
+            let (key, file) = (&key, file.clone());
+            async move {
+                store
+                    .object_put(key, file, format.media_type(), CACHE_PRIVATE)
+                    .await
+            }
+        })
+        .await?;
+    info!(
+        bytes = file.len(),
+        duration_ms = milliseconds_since(began),
+        "original kept",
+    );
+    Ok(key)
 }
 
 async fn store_variant(

@@ -38,6 +38,7 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
         configure::fetch_limits(images),
         AddressGuard::new(images.allowed_networks.clone()),
         Lookup::System,
+        shutdown.token(),
     )
     .context("cannot build the HTTP client; is there a bundle of root certificates (ca-certificates)?")?;
     let renderer = Renderer::new(
@@ -58,11 +59,17 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
         fetcher,
         renderer,
         store: PatientStore::new(store, shutdown.token(), LONGEST_WAIT),
+        keep_originals: images.keep_originals,
         publisher: broker.publisher(),
         stop: shutdown.token(),
     });
-    let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
-    info!(concurrency, version = env!("CARGO_PKG_VERSION"), "taking jobs");
+    let prefetch = u16::try_from(settings.worker.jobs).unwrap_or(u16::MAX);
+    info!(
+        concurrency,
+        jobs = prefetch,
+        version = env!("CARGO_PKG_VERSION"),
+        "taking jobs"
+    );
     let consuming = broker.consume::<Job, _>(handler, prefetch, shutdown.token());
     let consumed = shutdown.within_grace(consuming).await;
     connected.cancel();

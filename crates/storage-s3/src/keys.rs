@@ -10,7 +10,7 @@ pub fn variant_key(image_id: ImageId, generation: i32, name: &str, format: Image
     format!("variants/{image_id}/{generation}/{name}.{}", format.extension())
 }
 
-/// The file of an uploaded picture as it came: `originals/{image}/{generation}`.
+/// The file of a picture as it came, uploaded or fetched for that generation: `originals/{image}/{generation}`.
 pub fn original_key(image_id: ImageId, generation: i32) -> String {
     format!("originals/{image_id}/{generation}")
 }
@@ -33,7 +33,7 @@ pub struct ObjectKey {
     pub image_id: ImageId,
     /// The generation that wrote it.
     pub generation: i32,
-    /// True of an uploaded file, false of a rendition.
+    /// True of a file as it came, false of a rendition.
     pub is_original: bool,
 }
 

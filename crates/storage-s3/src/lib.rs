@@ -17,5 +17,5 @@ mod urls;
 pub use config::S3Config;
 pub use error::Error;
 pub use list::{ObjectsPage, StoredObject};
-pub use store::{CACHE_IMMUTABLE, ObjectStore};
+pub use store::{CACHE_IMMUTABLE, CACHE_PRIVATE, ObjectStore};
 pub use urls::PublicUrls;

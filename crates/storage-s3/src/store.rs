@@ -15,6 +15,9 @@ use crate::{config::S3Config, credentials::credentials_find, error::Error, guard
 /// `Cache-Control` of an object that never changes under its key: a year, without asking again.
 pub const CACHE_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// `Cache-Control` of an object that is for this system alone.
+pub const CACHE_PRIVATE: &str = "private";
+
 /// Keys in one page of a list, and in one multiple delete; the protocol's own limit.
 pub(crate) const PAGE_KEYS: usize = 1_000;
 /// Pages that one deletion of a prefix goes through.

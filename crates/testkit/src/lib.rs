@@ -40,7 +40,7 @@ pub use origin::Origin;
 pub use process::{Binary, Signal};
 pub use proxy::{Mode, Proxy, Share};
 pub use redis::TestRedis;
-pub use reply::Reply;
+pub use reply::{Gate, Reply};
 pub use services::{Services, services, workspace_root};
 pub use settings::Variables;
 pub use spy::{Copied, Spy};

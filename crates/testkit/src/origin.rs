@@ -26,6 +26,27 @@ const BLOCK: [u8; 16 * 1024] = [0; 16 * 1024];
 struct Site {
     replies: HashMap<String, Reply>,
     hits: HashMap<String, usize>,
+    serving: usize,
+    most_at_once: usize,
+}
+
+/// A request whose answer has not begun.
+struct Serving<'a>(&'a Mutex<Site>);
+
+impl<'a> Serving<'a> {
+    fn begin(site: &'a Mutex<Site>) -> Self {
+        let mut inner = lock(site);
+        inner.serving += 1;
+        inner.most_at_once = inner.most_at_once.max(inner.serving);
+        drop(inner);
+        Self(site)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        lock(self.0).serving -= 1;
+    }
 }
 
 /// The server, on a port of 127.0.0.1. It ends with this value.
@@ -80,6 +101,11 @@ impl Origin {
     pub fn hits(&self, path: &str) -> usize {
         lock(&self.site).hits.get(path).copied().unwrap_or_default()
     }
+
+    /// The most requests that waited for their answers to begin at the same time.
+    pub fn most_at_once(&self) -> usize {
+        lock(&self.site).most_at_once
+    }
 }
 
 impl Drop for Origin {
@@ -96,6 +122,7 @@ async fn serve(mut stream: TcpStream, site: &Mutex<Site>) -> io::Result<()> {
     let Some(path) = read_path(&mut stream).await? else {
         return Ok(());
     };
+    let serving = Serving::begin(site);
     let mut reply = {
         let mut site = lock(site);
         let hits = site.hits.entry(path.clone()).or_default();
@@ -117,6 +144,12 @@ async fn serve(mut stream: TcpStream, site: &Mutex<Site>) -> io::Result<()> {
         }
         reply
     };
+    if let Reply::Gated { gate, then } = reply {
+        gate.passed().await;
+        reply = *then;
+    }
+    // The client may begin its next request before this task knows that the answer has arrived.
+    drop(serving);
     answer(&mut stream, &mut reply).await?;
     match reply {
         // A shutdown would come before the reset, and be taken for the end.
@@ -200,7 +233,7 @@ async fn answer(stream: &mut TcpStream, reply: &mut Reply) -> io::Result<()> {
             .await
         }
         Reply::Hang => std::future::pending().await,
-        Reply::HangUp | Reply::First { .. } => Ok(()),
+        Reply::HangUp | Reply::First { .. } | Reply::Gated { .. } => Ok(()),
     }
 }
 

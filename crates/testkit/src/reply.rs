@@ -1,6 +1,28 @@
 //! What a server of pictures answers.
 
 use bytes::Bytes;
+use tokio::sync::watch;
+
+/// Holds answers back until a test opens it. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    /// One that is closed.
+    pub fn closed() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Lets everything through, from now on.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn passed(&self) {
+        // It fails only where there is no gate any more, and this is one.
+        let _ = self.0.subscribe().wait_for(|is_open| *is_open).await;
+    }
+}
 
 /// What a path answers.
 #[derive(Clone, Debug)]
@@ -59,6 +81,13 @@ pub enum Reply {
     Hang,
     /// The connection is closed without an answer.
     HangUp,
+    /// Another answer, once its gate is open.
+    Gated {
+        /// Closed at first.
+        gate: Gate,
+        /// What is answered then.
+        then: Box<Reply>,
+    },
     /// Something else for the first `times` requests.
     First {
         /// How many requests.
@@ -102,6 +131,15 @@ impl Reply {
         Self::Redirect {
             status: 302,
             location: location.into(),
+        }
+    }
+
+    /// This reply, but only once `gate` is open.
+    #[must_use]
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self::Gated {
+            gate: gate.clone(),
+            then: Box::new(self),
         }
     }
 

@@ -135,7 +135,7 @@ async fn look_at_objects(stage: &Stage, waiting: &mut Waiting) {
         Ok(found) => found.iter().map(|row| text(&row["key"])).collect(),
         Err(error) => return waiting.blind.push(error),
     };
-    let stored: BTreeSet<_> = stage.bucket.keys("").await.into_iter().collect();
+    let stored: BTreeSet<_> = stage.bucket.keys("variants/").await.into_iter().collect();
     waiting.orphans = stored.difference(&named).cloned().collect();
     waiting.missing = named.difference(&stored).cloned().collect();
 }

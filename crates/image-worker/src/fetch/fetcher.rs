@@ -1,6 +1,9 @@
 //! Fetches a picture from an address that somebody else chose.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout, TooLarge};
@@ -9,11 +12,14 @@ use reqwest::{
     header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION},
     redirect::Policy,
 };
+use tokio::{select, time::timeout};
+use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use super::{
     AddressGuard, GuardedResolver, Lookup,
     hosts::Hosts,
+    turns::Turns,
     verdict::{self, Missed},
 };
 use crate::failure::Failure;
@@ -32,8 +38,21 @@ pub struct FetchLimits {
     pub connect_timeout: Duration,
     /// Between two pieces of an answer.
     pub idle_timeout: Duration,
-    /// For everything, every hop included.
+    /// For everything, every hop included, but for waiting until it is this download's turn at a host.
     pub total_timeout: Duration,
+    /// Downloads at a time from one host and port.
+    pub per_host: usize,
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The process is to end, and it was not this download's turn yet.
+    #[error("the process stops before the download has begun")]
+    Stopping,
+    /// The source, or its address, is to blame.
+    #[error(transparent)]
+    Failed(#[from] Failure),
 }
 
 /// A source's bytes.
@@ -43,6 +62,8 @@ pub struct Fetched {
     pub bytes: Bytes,
     /// How many redirects led to it.
     pub redirects: usize,
+    /// For how long others at the same hosts were waited for.
+    pub waited: Duration,
 }
 
 /// Where a request led.
@@ -57,18 +78,25 @@ pub struct Fetcher {
     client: Client,
     guard: Arc<AddressGuard>,
     hosts: Hosts,
+    turns: Turns,
     limits: FetchLimits,
+    stop: CancellationToken,
 }
 
 impl Fetcher {
-    /// A fetcher that resolves names with `lookup`.
+    /// A fetcher that resolves names with `lookup`. Once `stop` is cancelled, nobody waits for a turn any more.
     ///
     /// # Errors
     /// The HTTP client cannot be built, as on a machine without root certificates.
     ///
     /// # Panics
     /// When no cryptography provider was installed for rustls before.
-    pub fn new(limits: FetchLimits, guard: AddressGuard, lookup: Lookup) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        limits: FetchLimits,
+        guard: AddressGuard,
+        lookup: Lookup,
+        stop: CancellationToken,
+    ) -> Result<Self, reqwest::Error> {
         let guard = Arc::new(guard);
         let headers = HeaderMap::from_iter([
             (
@@ -92,7 +120,9 @@ impl Fetcher {
             client,
             guard,
             hosts: Hosts::new(&limits),
+            turns: Turns::new(limits.per_host),
             limits,
+            stop,
         })
     }
 
@@ -101,22 +131,12 @@ impl Fetcher {
         &self.limits
     }
 
-    /// Fetches `source`, following redirects by hand, since every hop must be judged.
+    /// Fetches `source`, following redirects by hand, since every hop must be judged, and waiting at every host for its
+    /// turn. That wait is bounded too, as each download before it is.
     ///
     /// # Errors
-    /// `blocked_address`, `download_failed`, `download_timeout` or `too_large`.
-    pub async fn fetch(&self, source: &str) -> Result<Fetched, Failure> {
-        let limit = self.limits.total_timeout;
-        match tokio::time::timeout(limit, self.follow(source)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::passing(
-                DownloadTimeout,
-                format!("the source took longer than {} in all", seconds(limit)),
-            )),
-        }
-    }
-
-    async fn follow(&self, source: &str) -> Result<Fetched, Failure> {
+    /// [`FetchError`]; of the codes `blocked_address`, `download_failed`, `download_timeout` and `too_large`.
+    pub async fn fetch(&self, source: &str) -> Result<Fetched, FetchError> {
         let mut url = Url::parse(source).map_err(|error| {
             Failure::lasting(
                 DownloadFailed,
@@ -124,21 +144,34 @@ impl Fetcher {
             )
             .caused_by(error)
         })?;
+        let mut left = self.limits.total_timeout;
+        let mut waited = Duration::ZERO;
         for redirects in 0..=self.limits.max_redirects {
             self.check_hop(&url, redirects)?;
-            let hop = self.hosts.call(&url, self.hop(&url, redirects));
-            match hop.await? {
+            let asked = Instant::now();
+            let _turn = select! {
+                biased;
+                turn = self.turns.take(host_and_port(&url)) => turn,
+                () = self.stop.cancelled() => return Err(FetchError::Stopping),
+            };
+            let begun = Instant::now();
+            waited += begun - asked;
+            let hop = timeout(left, self.hosts.call(&url, self.hop(&url, redirects))).await;
+            left = left.saturating_sub(begun.elapsed());
+            match hop.map_err(|_| too_slow(self.limits.total_timeout))?? {
                 Hop::On(next) => url = next,
-                Hop::End(bytes) => return Ok(Fetched { bytes, redirects }),
+                Hop::End(bytes) => {
+                    return Ok(Fetched {
+                        bytes,
+                        redirects,
+                        waited,
+                    });
+                }
             }
         }
-        Err(Failure::lasting(
-            DownloadFailed,
-            format!(
-                "the source redirects more than {} times; give the address that it ends at",
-                self.limits.max_redirects
-            ),
-        ))
+        let most = self.limits.max_redirects;
+        let detail = format!("the source redirects more than {most} times; give the address that it ends at");
+        Err(Failure::lasting(DownloadFailed, detail).into())
     }
 
     async fn hop(&self, url: &Url, redirects: usize) -> Result<Hop, Missed> {
@@ -204,8 +237,21 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
+        // It is held until the picture is done, and grew by doubling.
+        body.shrink_to_fit();
         Ok(body.into())
     }
+}
+
+/// What turns are taken at.
+fn host_and_port(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
+fn too_slow(limit: Duration) -> Failure {
+    let detail = format!("the source took longer than {} in all", seconds(limit));
+    Failure::passing(DownloadTimeout, detail)
 }
 
 /// Where an answer redirects to; none where it does not.

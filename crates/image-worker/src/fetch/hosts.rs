@@ -99,6 +99,7 @@ mod tests {
             connect_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             total_timeout: Duration::from_secs(60),
+            per_host: 1,
         })
     }
 

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use imaging::{RenderProfile, Rendered};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{
     child::{ChildProgram, RendererChild},
@@ -23,9 +26,6 @@ const PICTURES_MAX: u32 = 500;
 /// Why rendering gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
-    /// No place became free in time.
-    #[error("every renderer is taken")]
-    Busy,
     /// No process can be started.
     #[error("no renderer can be started")]
     NotStarted(#[source] io::Error),
@@ -56,6 +56,12 @@ pub(super) struct Pool {
     idle: Mutex<Vec<RendererChild>>,
 }
 
+/// The right to one process at a time; it is somebody else's turn once this is dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
 impl Pool {
     pub(super) fn new(program: ChildProgram, profile: RenderProfile, limits: &RenderLimits) -> Self {
         Self {
@@ -70,12 +76,21 @@ impl Pool {
         }
     }
 
-    /// Has one picture rendered as soon as there is a place for it, for which it waits no longer than `deadline`.
-    pub(super) async fn render(&self, source: &Bytes) -> Result<Result<Rendered, Refusal>, Broken> {
-        let waiting = timeout(self.deadline, self.places.acquire());
-        let Ok(Ok(_place)) = waiting.await else {
-            return Err(Broken::Busy);
-        };
+    /// Waits for a place, first come, first served. There are no more who wait than jobs in flight, and none of them
+    /// keeps a place for longer than two deadlines; so this is bounded by itself.
+    pub(super) async fn place(&self) -> Place<'_> {
+        Place {
+            // Nobody closes the places.
+            _permit: self.places.acquire().await.ok(),
+        }
+    }
+
+    /// Has one picture rendered by whoever has a place.
+    pub(super) async fn render(
+        &self,
+        _place: &Place<'_>,
+        source: &Bytes,
+    ) -> Result<Result<Rendered, Refusal>, Broken> {
         // Whatever does not reach the end of this function takes its process with it.
         let mut child = self.child().await?;
         match timeout(self.deadline, child.render(&self.hello, source)).await {
@@ -95,9 +110,7 @@ impl Pool {
 
     /// Starts a process, to be used for a picture later on, and tells how it is confined.
     pub(super) async fn prepare(&self) -> Result<Confinement, Broken> {
-        let Ok(_place) = self.places.acquire().await else {
-            return Err(Broken::Busy);
-        };
+        let _place = self.place().await;
         let child = self.child().await?;
         let confinement = child.confinement.clone();
         self.idle().push(child);

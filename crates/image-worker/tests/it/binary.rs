@@ -1,102 +1,17 @@
 //! The binary as a process.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::fs;
 
-use broker::Broker;
-use domain::{AccountId, ImageId, ProductId};
-use messages::{Envelope, ImageProcessV1, ImageSource, Job, Work};
+use messages::Work;
+use nix::sys::signal;
 use testkit::{
-    Binary, Mode, Origin, Proxy, Reply, Signal, TestBroker, TestBucket, eventually, free_port, pictures,
-    services,
+    Binary, Mode, Proxy, Reply, Signal, TestBroker, TestBucket, eventually, free_port, pictures, services,
 };
 
-use tokio_util::sync::CancellationToken;
-
-use crate::stage::{DEADLINE, broker_config};
-
-fn variables(rabbit: &TestBroker, bucket: &TestBucket) -> HashMap<&'static str, String> {
-    let services = services();
-    HashMap::from([
-        ("PMS__RABBITMQ__HOST", rabbit.host.clone()),
-        ("PMS__RABBITMQ__PORT", rabbit.port.to_string()),
-        ("PMS__RABBITMQ__USER", rabbit.user.clone()),
-        ("PMS__RABBITMQ__PASSWORD", rabbit.password.clone()),
-        ("PMS__RABBITMQ__VHOST", rabbit.vhost.clone()),
-        ("PMS__RABBITMQ__PREFIX", rabbit.prefix().to_owned()),
-        ("PMS__AWS__S3BUCKET", bucket.name().to_owned()),
-        ("PMS__AWS__REGION", services.s3_region.clone()),
-        ("PMS__AWS__ENDPOINT", services.s3_endpoint.clone()),
-        ("PMS__AWS__ACCESS_KEY_ID", services.s3_access_key_id.clone()),
-        (
-            "PMS__AWS__SECRET_ACCESS_KEY",
-            services.s3_secret_access_key.clone(),
-        ),
-        ("PMS__IMAGES__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
-        ("PMS__LOGGING__FORMAT", "json".to_owned()),
-    ])
-}
-
-/// A worker's surroundings, with a connection of the test's own.
-struct Place {
-    origin: Origin,
-    broker: Broker,
-    stop: CancellationToken,
-    bucket: TestBucket,
-    rabbit: TestBroker,
-}
-
-impl Place {
-    async fn make() -> Self {
-        let rabbit = TestBroker::create().await;
-        let stop = CancellationToken::new();
-        let config = broker_config(&rabbit, &[10, 60, 600].map(Duration::from_secs));
-        Self {
-            origin: Origin::start().await,
-            broker: Broker::start(config, stop.clone()),
-            stop,
-            bucket: TestBucket::create().await,
-            rabbit,
-        }
-    }
-
-    async fn start_worker(&self, more: &[(&'static str, &str)]) -> Binary {
-        let mut variables = variables(&self.rabbit, &self.bucket);
-        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut worker = Binary::start("image-worker", &[], variables);
-        worker.wait_for_line("taking jobs", DEADLINE).await;
-        worker
-    }
-
-    async fn ask_for_url(&self, url: String) -> ImageId {
-        let image_id = ImageId::generate();
-        let job = Job::Process(ImageProcessV1 {
-            account_id: AccountId::DEFAULT,
-            product_id: ProductId::generate(),
-            image_id,
-            generation: 1,
-            source: ImageSource::Url { url },
-        });
-        let envelope = Envelope::first(image_id.uuid(), Some("request-7".to_owned()), None);
-        self.broker.publisher().publish(&envelope, &job).await.unwrap();
-        image_id
-    }
-
-    /// Waits until so many messages are ready; nobody consumes the answers here.
-    async fn ready(&self, work: Work, count: u32) {
-        let queue = self.rabbit.names().queue(work);
-        eventually(DEADLINE, || async {
-            (self.rabbit.queue_depth(&queue).await == Some(count)).then_some(())
-        })
-        .await;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // Before the queues go, lest somebody declares them anew.
-        self.stop.cancel();
-    }
-}
+use crate::{
+    place::{Place, children, send, variables},
+    stage::DEADLINE,
+};
 
 #[tokio::test]
 async fn it_logs_each_step_and_ends_when_it_is_told_to() {
@@ -238,21 +153,6 @@ async fn it_does_not_start_without_what_it_needs_and_says_why() {
     }
 }
 
-/// The processes that a process has started and that have not ended.
-fn children(pid: u32) -> Vec<String> {
-    let is_child = |candidate: &String| {
-        let stat = fs::read_to_string(format!("/proc/{candidate}/stat")).unwrap_or_default();
-        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        let (state, parent) = (fields.next(), fields.next());
-        state != Some("Z") && parent == Some(&pid.to_string())
-    };
-    let processes = fs::read_dir("/proc").unwrap();
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(is_child)
-        .collect()
-}
-
 #[tokio::test]
 async fn it_tells_how_renderers_are_confined_and_they_do_not_outlive_it() {
     let place = Place::make().await;
@@ -268,6 +168,8 @@ async fn it_tells_how_renderers_are_confined_and_they_do_not_outlive_it() {
         }
         let renderers = children(worker.pid());
         assert_eq!(renderers.len(), 1, "one is started before the first picture");
+        // One that stands still does not see that its connection is closed.
+        send(&renderers[0], signal::Signal::SIGSTOP);
         worker.signal(end);
         worker.wait_for_exit(DEADLINE).await;
         eventually(DEADLINE, || async {

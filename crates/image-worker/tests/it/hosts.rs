@@ -4,12 +4,12 @@ use domain::ImageErrorCode::{BlockedAddress, DownloadFailed};
 use image_worker::fetch::Fetcher;
 use testkit::{Mode, Origin, Proxy, Reply, eventually};
 
-use crate::stage::{DEADLINE, local_fetcher, verdict};
+use crate::stage::{DEADLINE, failure_of, local_fetcher, verdict};
 
 /// Fetches until no request is made any more.
 async fn fetch_until_left_alone(fetcher: &Fetcher, url: &str) {
     eventually(DEADLINE, || async {
-        let failure = fetcher.fetch(url).await.unwrap_err();
+        let failure = failure_of(fetcher.fetch(url).await);
         assert!(failure.is_passing, "{failure:?}");
         failure.detail.contains("is not answering").then_some(())
     })

@@ -67,6 +67,12 @@ async fn a_photograph_becomes_variants_in_the_bucket() {
             _ => assert_eq!(&object.bytes[8..12], b"WEBP"),
         }
     }
+    let key = keys::original_key(job.image_id, 1);
+    assert_eq!(processed.original_key.as_ref(), Some(&key));
+    let original = stage.bucket.object(&key).await.expect("the original is kept");
+    assert!(original.bytes == file);
+    assert_eq!(original.content_type.as_deref(), Some("image/jpeg"));
+    assert_eq!(original.cache_control.as_deref(), Some("private"));
     let placeholder = processed.placeholder.expect("there is a placeholder");
     assert!(placeholder.color.starts_with('#'), "{placeholder:?}");
     let first = stage.answers(job.image_id).remove(0);
@@ -226,7 +232,8 @@ async fn a_job_that_comes_twice_writes_the_same_objects() {
     assert_eq!(twice[0], twice[1]);
     assert_eq!(twice[0], ImageResult::Processed(first));
     assert_eq!(stage.bucket.keys("").await, keys);
-    assert_eq!(keys.len(), 6);
+    // Six variants, and the original.
+    assert_eq!(keys.len(), 7);
 }
 
 #[tokio::test]
@@ -238,8 +245,12 @@ async fn an_upload_is_read_from_the_bucket() {
         .object_put(&key, photograph().into(), "image/jpeg", CACHE_IMMUTABLE)
         .await
         .unwrap();
-    let job = stage.ask_for(ImageSource::Object { key }).await;
-    assert_eq!(stage.processed(&job).await.format, ImageFormat::Jpeg);
+    let job = stage.ask_for(ImageSource::Object { key: key.clone() }).await;
+    let processed = stage.processed(&job).await;
+    assert_eq!(processed.format, ImageFormat::Jpeg);
+    // It is kept where it lies.
+    assert_eq!(processed.original_key.as_deref(), Some(key.as_str()));
+    assert_eq!(stage.bucket.keys("originals/").await, [key]);
 
     let missing = keys::original_key(ImageId::generate(), 1);
     let heavy = keys::original_key(ImageId::generate(), 1);

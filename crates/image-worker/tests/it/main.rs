@@ -7,11 +7,14 @@
 )]
 
 mod binary;
+mod bounds;
 mod fetch;
 mod guard;
 mod hosts;
 mod jobs;
 mod outages;
+mod overlap;
+mod place;
 mod purge;
 mod renderer;
 mod stage;

@@ -10,7 +10,7 @@ use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use image_worker::{
     configure,
     failure::Failure,
-    fetch::{AddressGuard, FetchLimits, Fetched, Fetcher, Lookup},
+    fetch::{AddressGuard, FetchError, FetchLimits, Fetched, Fetcher, Lookup},
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
@@ -43,11 +43,34 @@ pub(crate) const LIMITS: FetchLimits = FetchLimits {
     connect_timeout: Duration::from_secs(10),
     idle_timeout: Duration::from_secs(10),
     total_timeout: Duration::from_secs(20),
+    per_host: 4,
 };
 
 /// Everything that has been answered.
 #[derive(Clone, Default)]
-struct Answers(Arc<Mutex<Vec<ImageResult>>>);
+pub(crate) struct Answers(Arc<Mutex<Vec<ImageResult>>>);
+
+impl Answers {
+    /// Those so far about an image.
+    pub(crate) fn about(&self, image_id: ImageId) -> Vec<ImageResult> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .iter()
+            .filter(|answer| answer.image_id() == image_id)
+            .cloned()
+            .collect()
+    }
+
+    /// Waits for the last one about an image.
+    pub(crate) async fn last(&self, image_id: ImageId) -> ImageResult {
+        eventually(DEADLINE, || async {
+            self.about(image_id)
+                .into_iter()
+                .find(|answer| !matches!(answer, ImageResult::Started(_)))
+        })
+        .await
+    }
+}
 
 impl Handler<ImageResult> for Answers {
     async fn handle(&self, delivery: &Delivery<ImageResult>) -> Outcome {
@@ -127,6 +150,7 @@ impl Stage {
                 },
             ),
             store: PatientStore::new(store.clone(), stop_jobs.clone(), longest_wait),
+            keep_originals: defaults.keep_originals,
             publisher: broker.publisher(),
             stop: stop_jobs.clone(),
         });
@@ -184,22 +208,12 @@ impl Stage {
 
     /// All answers so far about an image.
     pub(crate) fn answers(&self, image_id: ImageId) -> Vec<ImageResult> {
-        let answers = self.answers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers
-            .iter()
-            .filter(|answer| answer.image_id() == image_id)
-            .cloned()
-            .collect()
+        self.answers.about(image_id)
     }
 
     /// Waits for the last answer about an image.
     pub(crate) async fn ended(&self, image_id: ImageId) -> ImageResult {
-        eventually(DEADLINE, || async {
-            self.answers(image_id)
-                .into_iter()
-                .find(|answer| !matches!(answer, ImageResult::Started(_)))
-        })
-        .await
+        self.answers.last(image_id).await
     }
 
     /// Waits until a job has succeeded.
@@ -250,16 +264,30 @@ pub(crate) fn local_fetcher() -> Fetcher {
 }
 
 /// The code of a fetch that failed, and whether another attempt may help.
-pub(crate) fn verdict(outcome: Result<Fetched, Failure>) -> (ImageErrorCode, bool) {
-    let failure = outcome.expect_err("the fetch should have failed");
+pub(crate) fn verdict(outcome: Result<Fetched, FetchError>) -> (ImageErrorCode, bool) {
+    let failure = failure_of(outcome);
     (failure.code, failure.is_passing)
+}
+
+/// Why a fetch failed.
+pub(crate) fn failure_of(outcome: Result<Fetched, FetchError>) -> Failure {
+    match outcome.expect_err("the fetch should have failed") {
+        FetchError::Failed(failure) => failure,
+        FetchError::Stopping => panic!("nobody stops here"),
+    }
 }
 
 /// A fetcher that may also connect to `opened`.
 pub(crate) fn fetcher(limits: FetchLimits, opened: &[&str], lookup: Lookup) -> Fetcher {
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let opened = opened.iter().map(|network| network.parse().unwrap()).collect();
-    Fetcher::new(limits, AddressGuard::new(opened), lookup).unwrap()
+    Fetcher::new(
+        limits,
+        AddressGuard::new(opened),
+        lookup,
+        CancellationToken::new(),
+    )
+    .unwrap()
 }
 
 /// A broker beneath the prefix of the test.

@@ -26,6 +26,10 @@ pub struct Images {
     pub total_timeout: Duration,
     /// Redirects followed in one download.
     pub max_redirects: usize,
+    /// Downloads at a time of one worker from one host and port.
+    pub per_host_downloads: usize,
+    /// Whether the files that pictures are made from are kept, for themselves alone.
+    pub keep_originals: bool,
     /// To decode, resize and encode one picture.
     pub render_timeout: Duration,
     /// How often the api looks for what nobody answers for.
@@ -110,6 +114,8 @@ impl Images {
             idle_timeout: section.duration("idle_timeout", tenth..=5 * minute),
             total_timeout: section.duration("total_timeout", second..=60 * minute),
             max_redirects: section.number("max_redirects", "a number", 0..=20),
+            per_host_downloads: section.number("per_host_downloads", "a number", 1..=256),
+            keep_originals: section.flag("keep_originals"),
             render_timeout: section.duration("render_timeout", second..=10 * minute),
             reconcile_every: section.duration("reconcile_every", second..=60 * minute),
             stuck_after: section.duration("stuck_after", 10 * second..=48 * 60 * minute),

@@ -36,15 +36,23 @@ fn currency(text: &str) -> Result<String, Complaint> {
 /// How much an image worker does at a time.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Pictures at a time in one process; the 0 of the settings is already one per core here.
+    /// Pictures that one process renders at a time; the 0 of the settings is already one per core here.
     pub concurrency: usize,
+    /// Pictures that are fetched, rendered or stored at a time; the 0 of the settings is four times `concurrency` here.
+    pub jobs: usize,
 }
+
+/// With fewer, renderers wait for slow sources; with more, a process that dies takes more of its neighbours with it.
+const JOBS_PER_RENDERER: usize = 4;
 
 impl Worker {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        Self {
-            concurrency: or_cores(section.number("concurrency", "a number of pictures", 0..=256)),
-        }
+        let concurrency = or_cores(section.number("concurrency", "a number of pictures", 0..=256));
+        let jobs = match section.number("jobs", "a number of pictures", 0..=1024) {
+            0 => concurrency * JOBS_PER_RENDERER,
+            jobs => jobs,
+        };
+        Self { concurrency, jobs }
     }
 }
 

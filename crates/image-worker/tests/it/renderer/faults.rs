@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -110,6 +111,29 @@ async fn a_process_that_does_not_end_is_ended_at_the_deadline() {
     assert!(begun.elapsed() >= 2 * deadline);
     assert_eq!(faulty.processes(), Vec::<u32>::new());
     assert_eq!(faulty.obey("fine").await.unwrap(), "fine");
+}
+
+#[tokio::test]
+async fn waiting_for_a_process_is_no_part_of_a_pictures_time_and_in_the_order_of_asking() {
+    let faulty = Faulty::new(RenderLimits {
+        deadline: Duration::from_millis(300),
+        ..limits(1)
+    });
+    let order = Mutex::new(Vec::new());
+    let waiting = join_all((0..8).map(|number| {
+        let (faulty, order) = (&faulty, &order);
+        async move {
+            // The first takes twice the deadline.
+            let said = match number {
+                0 => faulty.refused("spin").await.2,
+                _ => faulty.obey("fine").await.unwrap(),
+            };
+            order.lock().unwrap().push(number);
+            said
+        }
+    }));
+    assert!(waiting.await[1..].iter().all(|said| said == "fine"));
+    assert_eq!(order.into_inner().unwrap(), (0..8).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -1,0 +1,192 @@
+//! The memory of a worker and of its renderers, whatever comes and however much of it.
+
+use std::{fs, time::Duration};
+
+use domain::ImageErrorCode::{self, DownloadTimeout, ProcessingCrashed, TooLarge, TooManyPixels};
+use messages::ImageResult;
+use nix::sys::signal::Signal;
+use testkit::{Binary, Reply, eventually, pictures};
+
+use crate::{
+    place::{Place, children, peak, send},
+    stage::{Answers, DEADLINE},
+};
+
+const MIB: u64 = 1 << 20;
+/// What a worker takes without jobs, with what the allocator keeps aside: docs/ARCHITECTURE.md.
+const BASE: u64 = 96 * MIB;
+/// Jobs in flight in these tests.
+const JOBS: u64 = 8;
+/// `images.max_bytes` in these tests.
+const MAX_BYTES: u64 = MIB;
+/// More than all variants of a picture here take.
+const VARIANTS: u64 = MIB / 2;
+/// Twice its file and twice its variants for each job, and the rest.
+const BOUND: u64 = BASE + JOBS * 2 * (MAX_BYTES + VARIANTS);
+
+const SETTINGS: [(&str, &str); 3] = [
+    ("PMS__WORKER__CONCURRENCY", "2"),
+    ("PMS__WORKER__JOBS", "8"),
+    ("PMS__IMAGES__MAX_BYTES", "1MiB"),
+];
+
+#[expect(clippy::print_stdout, reason = "the figures are worth a look")]
+fn report(what: &str, bytes: u64, bound: u64) {
+    println!("{what}: {} KiB at most, of {} KiB", bytes >> 10, bound >> 10);
+}
+
+/// Judges the worker and the renderers that it has.
+fn judge(what: &str, worker: &Binary, renderer_bound: u64) {
+    let worker_peak = peak(&worker.pid().to_string()).expect("the worker runs");
+    report(&format!("{what}: the worker"), worker_peak, BOUND);
+    assert!(worker_peak < BOUND, "{worker_peak}");
+    for renderer in children(worker.pid()) {
+        let renderer_peak = peak(&renderer).unwrap_or_default();
+        report(&format!("{what}: a renderer"), renderer_peak, renderer_bound);
+        assert!(renderer_peak < renderer_bound, "{renderer_peak}");
+    }
+}
+
+/// A small picture in a file of nearly the greatest size: readers stop at its end, which is not the file's.
+fn heavy() -> Vec<u8> {
+    let mut file = pictures::png(60, 40, [9, 9, 9]);
+    file.resize(MAX_BYTES as usize, 0);
+    file
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_the_jobs_in_flight_and_not_by_the_queue() {
+    let place = Place::make().await;
+    let answers = place.collect();
+    let url = place.origin.serve("/heavy.png", Reply::png(heavy()));
+    let mut images = Vec::new();
+    for _ in 0..200 {
+        images.push(place.ask_for_url(url.clone()).await);
+    }
+    let worker = place.start_worker(&SETTINGS).await;
+    for image_id in images {
+        let last = answers.last(image_id).await;
+        assert!(matches!(last, ImageResult::Processed(_)), "{last:?}");
+    }
+    judge("200 pictures of 1 MiB", &worker, renderer_bound(100_000_000));
+}
+
+/// What docs/adr/0019 says of a renderer's address space, which its memory is a part of.
+fn renderer_bound(max_pixels: u64) -> u64 {
+    256 * MIB + MAX_BYTES + 16 * max_pixels
+}
+
+/// 34 bytes that announce a lossless WebP of 16384 × 16384.
+fn webp_bomb() -> Vec<u8> {
+    let mut bytes = b"RIFF\x1a\x00\x00\x00WEBPVP8L\x0e\x00\x00\x00\x2f".to_vec();
+    let (width, height) = (16_383_u32, 16_383_u32);
+    bytes.extend((width | height << 14).to_le_bytes());
+    bytes.resize(34, 0);
+    bytes
+}
+
+/// An animation of one dot, so many times.
+fn gif(frames: usize) -> Vec<u8> {
+    let mut bytes = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00".to_vec();
+    for _ in 0..frames {
+        bytes.extend(b"\x21\xf9\x04\x00\x01\x00\x00\x00");
+        bytes.extend(b"\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00");
+    }
+    bytes.push(0x3b);
+    bytes
+}
+
+async fn failed(answers: &Answers, image_id: domain::ImageId) -> ImageErrorCode {
+    match answers.last(image_id).await {
+        ImageResult::Failed(failed) => failed.error.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn hostile_sources_end_with_the_right_code_within_the_bounds() {
+    let place = Place::make().await;
+    let answers = place.collect();
+    place
+        .rabbit
+        .delete_retry_queues_at_the_end(&[Duration::from_secs(1)]);
+    let mut settings = SETTINGS.to_vec();
+    settings.extend([
+        ("PMS__IMAGES__TOTAL_TIMEOUT", "2s"),
+        ("PMS__IMAGES__IDLE_TIMEOUT", "2s"),
+        ("PMS__IMAGES__CONNECT_TIMEOUT", "2s"),
+        ("PMS__RABBITMQ__RETRY_DELAYS", "[1s]"),
+    ]);
+    let worker = place.start_worker(&settings).await;
+    let dribbling = Reply::Slow {
+        content_type: "image/jpeg".to_owned(),
+        body: vec![0xff; 100].into(),
+        bytes_per_second: 1,
+    };
+    let endless = Reply::Endless {
+        content_type: "image/jpeg".to_owned(),
+        start: vec![0xff, 0xd8].into(),
+    };
+    let bomb = webp_bomb();
+    assert_eq!(bomb.len(), 34);
+    let cases = [
+        ("/bomb.webp", Reply::bytes("image/webp", bomb), TooManyPixels),
+        (
+            "/huge.png",
+            Reply::png(pictures::png_announcing(60_000, 60_000)),
+            TooManyPixels,
+        ),
+        (
+            "/huge.jpg",
+            Reply::jpeg(pictures::jpeg_announcing(60_000, 60_000)),
+            TooManyPixels,
+        ),
+        ("/endless.jpg", endless, TooLarge),
+        ("/dribbling.jpg", dribbling, DownloadTimeout),
+    ];
+    let mut jobs = Vec::new();
+    for (path, reply, code) in cases {
+        jobs.push((
+            path,
+            place.ask_for_url(place.origin.serve(path, reply)).await,
+            code,
+        ));
+    }
+    let animation = Reply::bytes("image/gif", gif(500));
+    let animation = place
+        .ask_for_url(place.origin.serve("/many.gif", animation))
+        .await;
+    for (path, image_id, code) in jobs {
+        assert_eq!(failed(&answers, image_id).await, code, "{path}");
+    }
+    match answers.last(animation).await {
+        ImageResult::Processed(processed) => assert!(processed.animated),
+        other => panic!("{other:?}"),
+    }
+    judge("hostile sources", &worker, renderer_bound(100_000_000));
+}
+
+#[tokio::test]
+async fn a_decoder_that_dies_of_its_picture_costs_the_picture_and_no_memory() {
+    let place = Place::make().await;
+    let answers = place.collect();
+    let worker = place.start_worker(&[("PMS__WORKER__CONCURRENCY", "1")]).await;
+    let photograph = fs::read(pictures::photograph_rotated()).unwrap();
+    let image_id = place
+        .ask_for_url(place.origin.serve("/a.jpg", Reply::jpeg(photograph)))
+        .await;
+    // As often as one is started: what a picture that crashes its decoder does.
+    eventually(DEADLINE, || async {
+        for renderer in children(worker.pid()) {
+            send(&renderer, Signal::SIGSEGV);
+        }
+        (answers.about(image_id).len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(failed(&answers, image_id).await, ProcessingCrashed);
+    let good = Reply::png(pictures::png(40, 30, [9, 9, 9]));
+    let good = place.ask_for_url(place.origin.serve("/good.png", good)).await;
+    let last = answers.last(good).await;
+    assert!(matches!(last, ImageResult::Processed(_)), "{last:?}");
+    assert!(peak(&worker.pid().to_string()).unwrap() < BASE + 8 * 20 * MIB);
+}
