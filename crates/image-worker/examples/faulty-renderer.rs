@@ -16,7 +16,10 @@ use std::{
 use domain::{ImageFormat, Placeholder};
 use image_worker::render::serve_with;
 use imaging::{ImagingError, RenderProfile, Rendered, RenderedVariant, StepTimings};
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::{
+    resource::{Resource, UsageWho, getrlimit, getrusage},
+    time::TimeValLike as _,
+};
 
 fn main() -> ExitCode {
     let outcome = serve_with(|profile| {
@@ -45,6 +48,10 @@ fn obey(order: &str, before: u32, profile: &RenderProfile) -> Result<Rendered, I
         "abort-unless-fresh" if before > 0 => process::abort(),
         "exit" => process::exit(7),
         "spin" => spin(),
+        "hang" => loop {
+            thread::park();
+        },
+        "burn" => burn(),
         "spin-unless-fresh" if before > 0 => spin(),
         "grow" => grow(),
         "babble" => babble(),
@@ -119,6 +126,15 @@ fn limits() -> String {
 
 fn spin() -> ! {
     loop {
+        hint::spin_loop();
+    }
+}
+
+/// Takes more than a second of a processor.
+fn burn() {
+    let used = || getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.user_time().num_milliseconds());
+    let before = used();
+    while used() < before + 1_200 {
         hint::spin_loop();
     }
 }

@@ -56,6 +56,11 @@ impl ChildProgram {
     }
 
     /// Nothing of the worker's environment, open files, folder or terminal goes with it.
+    ///
+    /// The renderer is killed once the *thread* that starts it ends (`PR_SET_PDEATHSIG`). Tasks are polled by the
+    /// runtime's own threads and by the main one, which end with the process; but a thread that has called
+    /// `block_in_place` may be retired, so the worker never calls that, nor starts a renderer in `spawn_blocking`. Should
+    /// one be lost all the same, it is replaced like any that has ended.
     fn spawn(&self) -> io::Result<Child> {
         Command::new(&self.path)
             .arg0("image-worker")

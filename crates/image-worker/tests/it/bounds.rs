@@ -76,11 +76,9 @@ fn renderer_bound(max_pixels: u64) -> u64 {
     256 * MIB + MAX_BYTES + 16 * max_pixels
 }
 
-/// 34 bytes that announce a lossless WebP of 16384 × 16384.
+/// 34 bytes that announce a lossless WebP of 16383 × 16383.
 fn webp_bomb() -> Vec<u8> {
-    let mut bytes = b"RIFF\x1a\x00\x00\x00WEBPVP8L\x0e\x00\x00\x00\x2f".to_vec();
-    let (width, height) = (16_383_u32, 16_383_u32);
-    bytes.extend((width | height << 14).to_le_bytes());
+    let mut bytes = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\xfe\xbf\xff\x0f".to_vec();
     bytes.resize(34, 0);
     bytes
 }
@@ -163,7 +161,8 @@ async fn hostile_sources_end_with_the_right_code_within_the_bounds() {
         ImageResult::Processed(processed) => assert!(processed.animated),
         other => panic!("{other:?}"),
     }
-    judge("hostile sources", &worker, renderer_bound(100_000_000));
+    // None of them is a picture of more than a few pixels.
+    judge("hostile sources", &worker, 64 * MIB);
 }
 
 #[tokio::test]

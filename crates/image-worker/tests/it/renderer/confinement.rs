@@ -14,6 +14,16 @@ async fn a_renderer_reaches_neither_files_nor_the_network_nor_other_programs() {
     let faulty = Faulty::new(limits(1));
     let confinement = faulty.renderer.prepare().await.unwrap();
     assert_eq!(confinement.missing, Vec::<String>::new());
+    // Each by itself, as one may hide that another does nothing.
+    for measure in [
+        "no files (landlock)",
+        "no TCP (landlock)",
+        "no signals or abstract sockets (landlock)",
+        "(seccomp)",
+    ] {
+        let is_in_force = confinement.in_force.iter().any(|name| name.ends_with(measure));
+        assert!(is_in_force, "{measure} is not in {:?}", confinement.in_force);
+    }
 
     let order = format!("attempts {}", listener.local_addr().unwrap());
     let report = faulty.obey(&order).await.unwrap();
@@ -67,4 +77,13 @@ async fn memory_is_bounded_by_pixels_and_time_moves_with_the_pictures() {
     ] {
         assert!(limits.contains(&line), "{line} is not in {limits}");
     }
+    let allowed = |limits: &str| -> u64 {
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("RLIMIT_CPU: Ok(("));
+        line.unwrap().split(',').next().unwrap().parse().unwrap()
+    };
+    faulty.obey("burn").await.unwrap();
+    let later = faulty.obey("limits").await.unwrap();
+    assert!(allowed(&later) > allowed(&limits), "{later}");
 }
