@@ -11,17 +11,25 @@ use std::{
     os::unix::net::UnixStream,
     process::{self, Command, ExitCode},
     thread,
+    time::Duration,
 };
 
+use bytes::Bytes;
 use domain::{ImageFormat, Placeholder};
-use image_worker::render::serve_with;
+use image_worker::render::{ChildProgram, RenderLimits, Renderer, serve_with};
 use imaging::{ImagingError, RenderProfile, Rendered, RenderedVariant, StepTimings};
 use nix::sys::{
     resource::{Resource, UsageWho, getrlimit, getrusage},
     time::TimeValLike as _,
 };
+use tokio::runtime::Builder;
 
+/// `worker MARK` makes it a worker instead, whose one renderer, with that mark in its arguments, never ends.
 fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    if let (Some("worker"), Some(mark)) = (arguments.next().as_deref(), arguments.next()) {
+        return work(&mark);
+    }
     let outcome = serve_with(|profile| {
         let seen = Cell::new(0_u32);
         move |source: &[u8]| {
@@ -33,6 +41,28 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn work(mark: &str) -> ExitCode {
+    let program = ChildProgram::at("/proc/self/exe", [mark]);
+    let profile = RenderProfile {
+        max_pixels: 1,
+        background: [0; 3],
+        variants: Vec::new(),
+        jpeg: None,
+        webp: None,
+    };
+    let limits = RenderLimits {
+        concurrency: 1,
+        deadline: Duration::from_secs(3_600),
+        source_bytes: 4,
+    };
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    let _ends_with_its_deadline =
+        runtime.block_on(Renderer::new(program, profile, limits).render(Bytes::from_static(b"spin")));
+    ExitCode::SUCCESS
 }
 
 /// Does what `order` says; `before` is the number of pictures that this process has seen.

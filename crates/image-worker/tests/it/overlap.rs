@@ -122,7 +122,13 @@ async fn the_limit_holds_for_the_host_that_a_redirect_leads_to() {
 async fn waiting_for_a_turn_takes_nothing_from_the_time_for_the_download() {
     let origin = Origin::start().await;
     let hang = origin.serve("/hang", Reply::Hang);
-    let good = origin.serve("/good", Reply::png("good"));
+    // Neither hop has time to spare for what the wait before the first took.
+    let slow = Reply::Slow {
+        content_type: "image/png".to_owned(),
+        body: "goodgood".into(),
+        bytes_per_second: 40,
+    };
+    let good = origin.serve("/moved", Reply::redirect(origin.serve("/good", slow)));
     let limits = FetchLimits {
         total_timeout: Duration::from_millis(300),
         ..limits(1)
@@ -133,7 +139,7 @@ async fn waiting_for_a_turn_takes_nothing_from_the_time_for_the_download() {
     assert_eq!(verdict(first), (DownloadTimeout, true));
     assert_eq!(verdict(second), (DownloadTimeout, true));
     let fetched = third.unwrap();
-    assert_eq!(fetched.bytes, "good");
+    assert_eq!(fetched.bytes, "goodgood");
     assert!(fetched.waited > limits.total_timeout);
 }
 

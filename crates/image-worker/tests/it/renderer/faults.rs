@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    process::Command,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use nix::{
 };
 use testkit::eventually;
 
-use super::{Faulty, limits, profile};
+use super::{Faulty, faulty_path, limits, marked, profile};
 use crate::stage::DEADLINE;
 
 fn kill(pid: u32) {
@@ -154,6 +155,24 @@ async fn a_process_that_grows_dies_and_this_one_stays_as_it_is() {
     let grown = resident().saturating_sub(before);
     assert!(grown < 128 << 20, "{grown}");
     assert_eq!(faulty.obey("fine").await.unwrap(), "fine");
+}
+
+#[tokio::test]
+async fn a_process_at_work_does_not_outlive_a_worker_that_is_killed() {
+    let Faulty { mark, .. } = Faulty::new(limits(1));
+    let mut worker = Command::new(faulty_path())
+        .args(["worker", &mark])
+        .spawn()
+        .unwrap();
+    let renderer = || marked(&mark).into_iter().find(|pid| *pid != worker.id());
+    // It no longer reads, so it would not see that its connection is closed.
+    let pid = eventually(DEADLINE, || async { renderer().filter(|pid| ticks(*pid) > 5) }).await;
+    kill(worker.id());
+    worker.wait().unwrap();
+    eventually(DEADLINE, || async {
+        (!marked(&mark).contains(&pid)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -94,15 +94,20 @@ impl Faulty {
 
     /// The renderers that are there.
     fn processes(&self) -> Vec<u32> {
-        let entries = fs::read_dir("/proc").unwrap();
-        entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid: &u32| {
-                let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                String::from_utf8_lossy(&arguments).contains(&self.mark)
-            })
-            .collect()
+        marked(&self.mark)
     }
+}
+
+/// The processes with `mark` among their arguments.
+fn marked(mark: &str) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains(mark)
+        })
+        .collect()
 }
 
 /// Beside the folder of the tests' executables. `cargo test` builds it, but for `cargo test --test it`.
