@@ -5,9 +5,10 @@ use std::time::Duration;
 use imaging::RenderProfile;
 use serde::{Deserialize, Serialize};
 
-/// For each pixel that is accepted: what decoding, turning and encoding hold at a time at the very worst (for a
-/// progressive CMYK JPEG its coefficients, eight bytes, its pixels, four, and their conversion, three).
-const ADDRESS_BYTES_PER_PIXEL: u64 = 16;
+/// For each pixel that is accepted: what decoding, turning and encoding hold at a time at the very worst. A picture of
+/// 100 megapixels with alpha, written as WebP in its own size, took 1,849 MiB in all; a progressive CMYK JPEG holds its
+/// coefficients, eight bytes, its pixels, four, and their conversion, three.
+const ADDRESS_BYTES_PER_PIXEL: u64 = 18;
 /// For the program with its libraries, its stack, and what the allocator keeps aside.
 const ADDRESS_BASE: u64 = 256 << 20;
 
@@ -35,7 +36,7 @@ pub(super) struct ChildLimits {
 }
 
 impl ChildLimits {
-    /// 256 MiB, the longest source, and 16 bytes for each pixel that is accepted.
+    /// 256 MiB, the longest source, and 18 bytes for each pixel that is accepted.
     pub(super) fn new(limits: &RenderLimits, profile: &RenderProfile) -> Self {
         let pixels = profile.max_pixels.saturating_mul(ADDRESS_BYTES_PER_PIXEL);
         Self {

@@ -73,7 +73,7 @@ async fn memory_is_bounded_by_the_jobs_in_flight_and_not_by_the_queue() {
 
 /// What docs/adr/0019 says of a renderer's address space, which its memory is a part of.
 fn renderer_bound(max_pixels: u64) -> u64 {
-    256 * MIB + MAX_BYTES + 16 * max_pixels
+    256 * MIB + MAX_BYTES + 18 * max_pixels
 }
 
 /// 34 bytes that announce a lossless WebP of 16383 × 16383.

@@ -67,7 +67,7 @@ async fn a_renderer_has_nothing_of_the_workers_environment_descriptors_or_termin
 async fn memory_is_bounded_by_pixels_and_time_moves_with_the_pictures() {
     let faulty = Faulty::new(limits(1));
     let limits = faulty.obey("limits").await.unwrap();
-    let address_space = (256 << 20) + (8 << 20) + 16 * MAX_PIXELS;
+    let address_space = (256 << 20) + (8 << 20) + 18 * MAX_PIXELS;
     for line in [
         format!("RLIMIT_AS: Ok(({address_space}, {address_space}))"),
         "RLIMIT_CORE: Ok((0, 0))".to_owned(),
