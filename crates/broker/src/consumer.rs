@@ -8,7 +8,7 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use messages::{Message, Names};
+use messages::{Message, Names, Work};
 use tokio::{
     select,
     sync::Semaphore,
@@ -20,6 +20,7 @@ use tracing::error;
 
 use crate::{
     Broker,
+    backfill::{Backfill, BackfillShare},
     connection::Live,
     delivered::{Delivered, Place},
     error::{chain, short},
@@ -33,31 +34,32 @@ use crate::{
 /// The longest that opening or cancelling a consumer may take.
 const CONSUMER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// See [`Broker::consume`].
+/// See [`Broker::consume`] and [`Broker::consume_with_backfill`].
 pub(crate) async fn consume<M: Message, H: Handler<M>>(
     broker: &Broker,
     handler: H,
     prefetch: u16,
+    share: Option<BackfillShare>,
     stop: CancellationToken,
 ) {
     let prefetch = prefetch.max(1);
     let names = broker.names();
-    let ladder = Ladder::new(
-        broker.publisher(),
-        names.clone(),
-        M::WORK,
-        &broker.config.retry_delays,
-    );
-    let desk = Desk::new(handler, ladder, stop.clone());
+    let handler = Arc::new(handler);
+    let desk = |work: Work| {
+        let delays = &broker.config.retry_delays;
+        let ladder = Ladder::new(broker.publisher(), names.clone(), work, delays);
+        Desk::new(Arc::clone(&handler), ladder, stop.clone())
+    };
     let mut counter = Counter {
-        names,
         prefetch,
         patience: broker.config.confirm_timeout,
-        desk: Arc::new(desk),
+        desk: Arc::new(desk(M::WORK)),
+        backfill: share.map(|share| Backfill::new(desk(Work::Backfill), share)),
+        names: names.clone(),
         permits: Arc::new(Semaphore::new(prefetch.into())),
         running: JoinSet::new(),
         turns: Turns::new(),
-        stop,
+        stop: stop.clone(),
     };
     // The channel must outlive the handlers, which acknowledge on it.
     let mut last_channel = None;
@@ -81,9 +83,10 @@ pub(crate) struct Counter<M, H> {
     prefetch: u16,
     /// How long settling a message, or looking after suspects, may take.
     pub(crate) patience: Duration,
-    desk: Arc<Desk<M, H>>,
+    pub(crate) desk: Arc<Desk<M, H>>,
+    pub(crate) backfill: Option<Backfill<M, H>>,
     /// Counts the running handlers, over all connections.
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) running: JoinSet<()>,
     pub(crate) turns: Turns,
     pub(crate) stop: CancellationToken,
@@ -189,6 +192,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     ) -> Result<(), End> {
         let stop = self.stop.clone();
         loop {
+            let backfill_due = self.backfill_due();
             let next = select! {
                 biased;
                 () = stop.cancelled() => return Err(End::Stop),
@@ -204,6 +208,11 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                     continue;
                 }
                 next = deliveries.next() => next,
+                // Last of all: only where no other message waits here.
+                () = sleep_until(backfill_due.unwrap_or_else(Instant::now)), if backfill_due.is_some() => {
+                    self.take_backfill(live, channel).await?;
+                    continue;
+                }
             };
             match next {
                 Some(Ok(delivered)) => self.hand_out(live, delivered).await,
@@ -252,14 +261,23 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     }
 
     /// Works on one message and on nothing else, to its end.
-    pub(crate) async fn handle_alone(&mut self, live: &Arc<Live>, delivered: lapin::message::Delivery) {
+    pub(crate) async fn handle_alone(
+        &mut self,
+        live: &Arc<Live>,
+        desk: Arc<Desk<M, H>>,
+        delivered: lapin::message::Delivery,
+    ) {
         let delivered = self.delivered(live, delivered, Place::Suspects);
-        let desk = Arc::clone(&self.desk);
         self.running.spawn(async move { desk.handle(delivered).await });
         self.drain().await;
     }
 
-    fn delivered(&self, live: &Arc<Live>, delivered: lapin::message::Delivery, place: Place) -> Delivered {
+    pub(crate) fn delivered(
+        &self,
+        live: &Arc<Live>,
+        delivered: lapin::message::Delivery,
+        place: Place,
+    ) -> Delivered {
         Delivered {
             receipt: Receipt::new(delivered.acker, Arc::clone(live), self.patience),
             properties: delivered.properties,

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backfill;
 mod config;
 mod connection;
 mod consumer;
@@ -37,6 +38,7 @@ use messages::{Message, Names, Work};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use backfill::BackfillShare;
 pub use config::BrokerConfig;
 pub use dead_letter::DeadLetter;
 pub use dead_letters::DeadLetters;
@@ -149,6 +151,18 @@ impl Broker {
         prefetch: u16,
         stop: CancellationToken,
     ) {
-        consumer::consume(self, handler, prefetch, stop).await;
+        consumer::consume(self, handler, prefetch, None, stop).await;
+    }
+
+    /// As [`Broker::consume`], and besides hands out the messages of [`Work::Backfill`], whose family is `M` too. They
+    /// count among the `prefetch`, and `share` says when one of them is begun: never while another message waits here.
+    pub async fn consume_with_backfill<M: Message, H: Handler<M>>(
+        &self,
+        handler: H,
+        prefetch: u16,
+        share: BackfillShare,
+        stop: CancellationToken,
+    ) {
+        consumer::consume(self, handler, prefetch, Some(share), stop).await;
     }
 }

@@ -1,6 +1,6 @@
 //! From a delivery to its acknowledgement: whatever follows from a message is confirmed before the message is let go.
 
-use std::{any::Any, error::Error, marker::PhantomData, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, error::Error, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
@@ -29,7 +29,7 @@ const STARTS_LIMIT: u64 = 3;
 
 /// Takes a message, has it handled, and settles it.
 pub(crate) struct Desk<M, H> {
-    handler: H,
+    handler: Arc<H>,
     ladder: Ladder,
     survivors: Survivors,
     stop: CancellationToken,
@@ -39,7 +39,7 @@ pub(crate) struct Desk<M, H> {
 }
 
 impl<M: Message, H: Handler<M>> Desk<M, H> {
-    pub(crate) fn new(handler: H, ladder: Ladder, stop: CancellationToken) -> Self {
+    pub(crate) fn new(handler: Arc<H>, ladder: Ladder, stop: CancellationToken) -> Self {
         Self {
             handler,
             ladder,

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lapin::{Channel, Queue, message::Delivery, options::BasicGetOptions};
-use messages::Message;
+use messages::{Message, Work};
 use tokio::time::Instant;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     consumer::{Counter, End},
     error::chain,
     handler::Handler,
+    settle::Desk,
     topology::queue_look,
 };
 
@@ -57,6 +58,8 @@ impl Turns {
     }
 }
 
+type Taken<M, H> = (Arc<Desk<M, H>>, Delivery);
+
 impl<M: Message, H: Handler<M>> Counter<M, H> {
     /// True where suspects wait and it is for this process to take them up.
     pub(crate) async fn suspects_wait(&mut self, live: &Live, channel: &Channel) -> Result<bool, End> {
@@ -65,10 +68,11 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         if !is_idle && Instant::now() < self.turns.ordinary_until {
             return Ok(false);
         }
-        let waiting = self
-            .look(live, channel, &self.names.suspects_queue(M::WORK))
-            .await?
-            .message_count();
+        let mut waiting = 0;
+        for work in self.works() {
+            let queue = self.names.suspects_queue(work);
+            waiting += self.look(live, channel, &queue).await?.message_count();
+        }
         if waiting == 0 || is_idle {
             return Ok(waiting > 0);
         }
@@ -91,7 +95,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                 return Err(End::Stop);
             }
             match self.take_suspect(live, channel).await? {
-                Some(suspect) => self.handle_alone(live, suspect).await,
+                Some((desk, suspect)) => self.handle_alone(live, desk, suspect).await,
                 None => break,
             }
         }
@@ -99,15 +103,28 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         Ok(())
     }
 
-    async fn take_suspect(&self, live: &Live, channel: &Channel) -> Result<Option<Delivery>, End> {
-        let queue = self.names.suspects_queue(M::WORK);
-        let options = BasicGetOptions { no_ack: false };
-        let taking = channel.basic_get(queue.as_str().into(), options);
-        let taken = self.asked(live, taking).await?;
-        Ok(taken.map(|message| message.delivery))
+    /// A suspect and who handles it; one of the backfill only where there is no other.
+    async fn take_suspect(&self, live: &Live, channel: &Channel) -> Result<Option<Taken<M, H>>, End> {
+        for work in self.works() {
+            let queue = self.names.suspects_queue(work);
+            let options = BasicGetOptions { no_ack: false };
+            let taking = channel.basic_get(queue.as_str().into(), options);
+            if let Some(message) = self.asked(live, taking).await? {
+                let backfill = self.backfill.as_ref().filter(|_| work == Work::Backfill);
+                let desk = backfill.map_or(&self.desk, |backfill| &backfill.desk);
+                return Ok(Some((Arc::clone(desk), message.delivery)));
+            }
+        }
+        Ok(None)
     }
 
-    async fn look(&self, live: &Live, channel: &Channel, queue: &str) -> Result<Queue, End> {
+    /// The kinds of work whose suspects this process looks after.
+    fn works(&self) -> impl Iterator<Item = Work> + use<M, H> {
+        let backfill = self.backfill.is_some().then_some(Work::Backfill);
+        std::iter::once(M::WORK).chain(backfill)
+    }
+
+    pub(crate) async fn look(&self, live: &Live, channel: &Channel, queue: &str) -> Result<Queue, End> {
         self.asked(live, queue_look(channel, queue)).await
     }
 

@@ -111,7 +111,7 @@ pub struct Image {
     pub source_url: Option<String>,
     /// How far it has come.
     pub status: ImageStatus,
-    /// Counts the times its processing was asked for; a result of an earlier one changes nothing.
+    /// The generation that is shown or, before it is ready, asked for; a result of an earlier one changes nothing.
     pub generation: i32,
     /// How often a worker has begun this generation.
     pub attempts: i32,
@@ -123,6 +123,8 @@ pub struct Image {
     pub format: Option<ImageFormat>,
     /// Size of the original.
     pub bytes: Option<i64>,
+    /// True where the original has further frames; the first is what the variants show.
+    pub animated: bool,
     /// What a page shows until the picture has loaded.
     pub placeholder: Option<Placeholder>,
     /// Its renditions; empty until it is ready.

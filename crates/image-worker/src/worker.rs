@@ -1,7 +1,7 @@
 //! The worker as a whole: checks what it needs, works until it is told to stop, and leaves nothing half done.
 
 use anyhow::Context as _;
-use broker::{Broker, BrokerError};
+use broker::{BackfillShare, Broker, BrokerError};
 use messages::Job;
 use runtime::{Causes, Settings, Shutdown, StartError, settings::Unreachable};
 use storage_s3::{Error, ObjectStore};
@@ -70,7 +70,8 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
         version = env!("CARGO_PKG_VERSION"),
         "taking jobs"
     );
-    let consuming = broker.consume::<Job, _>(handler, prefetch, shutdown.token());
+    let share = backfill_share(concurrency);
+    let consuming = broker.consume_with_backfill::<Job, _>(handler, prefetch, share, shutdown.token());
     let consumed = shutdown.within_grace(consuming).await;
     connected.cancel();
     match consumed {
@@ -80,6 +81,15 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     }
     info!("stopped");
     Ok(())
+}
+
+/// One renderer always stays for the pictures of new products, unless it is the only one.
+fn backfill_share(concurrency: usize) -> BackfillShare {
+    let renderers = u16::try_from(concurrency).unwrap_or(u16::MAX);
+    BackfillShare {
+        at_once: renderers.saturating_sub(1).max(1),
+        below: renderers,
+    }
 }
 
 async fn store_open(settings: &Settings) -> Result<ObjectStore, StartError> {

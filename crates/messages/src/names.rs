@@ -2,23 +2,26 @@
 
 use std::time::Duration;
 
-/// A kind of work, each with an exchange, a queue and a retry ladder of its own.
+/// A kind of work, each with a queue, suspects and a retry ladder of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
     /// From the api to the workers.
     Jobs,
     /// From the workers to the api.
     Results,
+    /// Jobs that wait until there are no others.
+    Backfill,
 }
 
 impl Work {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::Jobs, Self::Results];
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Jobs, Self::Results, Self::Backfill];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
             Self::Results => "results",
+            Self::Backfill => "jobs.backfill",
         }
     }
 }
@@ -37,9 +40,13 @@ impl Names {
         }
     }
 
-    /// The exchange that work is published to, with the queue's name as routing key.
+    /// The exchange that work is published to, with the queue's name as routing key. All jobs share one.
     pub fn exchange(&self, work: Work) -> String {
-        format!("{}.{}", self.prefix, work.word())
+        let word = match work {
+            Work::Jobs | Work::Backfill => Work::Jobs.word(),
+            Work::Results => Work::Results.word(),
+        };
+        format!("{}.{word}", self.prefix)
     }
 
     /// The exchange in front of the retry queues.
@@ -114,6 +121,8 @@ mod tests {
         assert_eq!(names.dead(), "pms.dead");
         assert_eq!(names.queue(Work::Jobs), "pms.image.jobs");
         assert_eq!(names.queue(Work::Results), "pms.image.results");
+        assert_eq!(names.exchange(Work::Backfill), "pms.jobs");
+        assert_eq!(names.queue(Work::Backfill), "pms.image.jobs.backfill");
         assert_eq!(names.suspects_queue(Work::Jobs), "pms.image.jobs.suspects");
         let retry = |seconds| names.retry_queue(Work::Jobs, Duration::from_secs(seconds));
         assert_eq!(retry(10), "pms.image.jobs.retry.10s");

@@ -105,6 +105,11 @@ outbox_condition! {
 }
 
 outbox_condition! {
+    /// The row is a message that may wait for all others; `outbox_backfill_idx` holds those.
+    IsBackfill = "outbox.work = 'backfill'"
+}
+
+outbox_condition! {
     /// The row is a product to take out of the cache; `outbox_invalidations_idx` holds those.
     IsInvalidation = "outbox.work = 'cache'"
 }

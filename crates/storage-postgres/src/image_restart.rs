@@ -1,4 +1,4 @@
-//! Asking anew for an image that was given up.
+//! Asking anew for an image that was given up, or that could not be made again.
 
 use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, QueryResult,
@@ -14,6 +14,7 @@ use crate::{
     database::Database,
     error::StorageError,
     expression::{Prepared, greatest},
+    image_reprocess_end::{Reprocess, reprocess_again_in_txn},
     image_standing::{product_lock_in_txn, product_touch_in_txn},
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
@@ -23,7 +24,7 @@ use crate::{
 /// What came of asking anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restarted {
-    /// The image is pending again, and its job is in the outbox.
+    /// Its job is in the outbox. The image is pending again, or still ready where it was only to be made again.
     Asked {
         /// Whose product it is.
         account_id: AccountId,
@@ -42,6 +43,9 @@ pub enum Restarted {
 
 /// Asks for the next generation of an image that is at `generation` and not ready: it is pending again, as if it were
 /// new. The objects of the generation before it will be deleted, and the cache will be told.
+///
+/// An image that is ready is asked for where `generation` is the one that it was last to be made again at, and was not.
+/// It goes on showing what it has.
 ///
 /// # Errors
 /// See [`StorageError`]. Nothing is changed then.
@@ -64,6 +68,26 @@ pub async fn image_restart(
             let Some(image) = locked.image(image_id) else {
                 return Ok(End::Rollback(Restarted::Gone));
             };
+            if image.status == ImageStatus::Ready
+                && image.reprocess_generation == Some(generation)
+                && generation > image.generation
+            {
+                let (account_id, version) = (locked.account_id, locked.version);
+                let ask = Reprocess {
+                    account_id,
+                    product_id,
+                    image_id,
+                    generation: generation + 1,
+                    source,
+                };
+                reprocess_again_in_txn(connection, ask, cause).await?;
+                return Ok(End::Commit(Restarted::Asked {
+                    account_id,
+                    product_id,
+                    generation: generation + 1,
+                    version,
+                }));
+            }
             if image.generation != generation || image.status == ImageStatus::Ready {
                 return Ok(End::Rollback(Restarted::Superseded));
             }
@@ -106,23 +130,28 @@ pub async fn image_restart(
         .await
 }
 
-/// The product of an image and where its bytes come from; neither ever changes.
+/// The product of an image, which never changes, and where its bytes come from, which is fetched once at most.
 async fn image_source(
     connection: &AsyncPgConnection,
     id: ImageId,
 ) -> Result<Option<(ProductId, ImageSource)>, StorageError> {
     let found = images::table
         .filter(images::id.eq(id.uuid()))
-        .select((images::product_id, images::source_url, images::source_key))
-        .first::<(Uuid, Option<String>, Option<String>)>(&mut &*connection)
+        .select((
+            images::product_id,
+            images::source_url,
+            images::source_key,
+            images::original_key,
+        ))
+        .first::<(Uuid, Option<String>, Option<String>, Option<String>)>(&mut &*connection)
         .await
         .optional()?;
     found
-        .map(|(product_id, url, key)| Ok((product_id.into(), source_of(url, key)?)))
+        .map(|(product_id, url, key, kept)| Ok((product_id.into(), source_of(url, kept.or(key))?)))
         .transpose()
 }
 
-/// An upload is read from the bucket, whatever else is known of it.
+/// What lies in the bucket, an upload or a kept original, is read from there, whatever else is known of it.
 pub(crate) fn source_of(url: Option<String>, key: Option<String>) -> Result<ImageSource, StorageError> {
     match (key, url) {
         (Some(key), _) => Ok(ImageSource::Object { key }),

@@ -1,6 +1,10 @@
 //! Applying what workers answer.
 
-use diesel::{ExpressionMethods as _, IntoSql as _, QueryDsl as _, sql_types::Timestamptz};
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods as _, IntoSql as _, NullableExpressionMethods as _, QueryDsl as _,
+    sql_types::Timestamptz,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ImageId, ImageStatus, ProductId};
 use futures_util::future::join3;
@@ -10,7 +14,8 @@ use crate::{
     database::Database,
     error::{StorageError, fit},
     expression::{Prepared, greatest},
-    image_standing::{Standing, product_lock_in_txn, product_touch_in_txn},
+    image_reprocess_end::{purge_later, reprocess_fail_in_txn, reprocess_hear_in_txn},
+    image_standing::{Bearing, Standing, product_lock_in_txn, product_touch_in_txn},
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
@@ -30,6 +35,8 @@ pub enum Applied {
     },
     /// It told nothing new: it came twice, too late, or for an earlier asking.
     Unchanged,
+    /// A picture that is shown could not be made again. It stays as it is, and what was stored will be deleted.
+    NotReprocessed,
     /// The image is gone. What a worker stored for it will be deleted.
     Gone,
 }
@@ -37,7 +44,8 @@ pub enum Applied {
 /// Applies a result, if it tells something new of its image.
 ///
 /// An image that has ended stays as it is, so a late `started` undoes nothing, and a result that is delivered twice
-/// counts once. A result of an earlier generation counts for nothing.
+/// counts once. A result of an earlier generation counts for nothing. An image that is ready and made again shows what
+/// it has until the new variants are stored, and goes on showing it where they cannot be made.
 ///
 /// # Errors
 /// See [`StorageError`]; [`StorageError::Constraint`] and [`StorageError::Value`] will be the same at every attempt.
@@ -68,22 +76,37 @@ pub(crate) async fn image_result_apply_in_txn(
         purge_write_in_txn(connection, result, Some(account_id), None, cause).await?;
         return Ok(End::Commit(Applied::Gone));
     };
-    if target.generation < image.generation {
-        // Nothing will ever show what it stored.
-        let generation = Some(target.generation);
-        purge_write_in_txn(connection, result, Some(account_id), generation, cause).await?;
-        return Ok(End::Commit(Applied::Unchanged));
-    }
-    if !target.is_news_for(image) {
-        return Ok(End::Rollback(Applied::Unchanged));
+    let mut entries = Vec::new();
+    match (image.bearing_of(target.generation), result) {
+        (Bearing::Past, _) => {
+            // Nothing will ever show what it stored.
+            let generation = Some(target.generation);
+            purge_write_in_txn(connection, result, Some(account_id), generation, cause).await?;
+            return Ok(End::Commit(Applied::Unchanged));
+        }
+        (Bearing::Unknown, _) => return Ok(End::Rollback(Applied::Unchanged)),
+        (Bearing::Current, _) if !target.is_news_for(image) => return Ok(End::Rollback(Applied::Unchanged)),
+        (Bearing::Current, _) => {}
+        (Bearing::Coming, ImageResult::Started(_)) => {
+            reprocess_hear_in_txn(connection, account_id, target.image_id).await?;
+            return Ok(End::Commit(Applied::Unchanged));
+        }
+        (Bearing::Coming, ImageResult::Failed(body)) => {
+            reprocess_fail_in_txn(connection, account_id, body, cause).await?;
+            return Ok(End::Commit(Applied::NotReprocessed));
+        }
+        (Bearing::Coming, ImageResult::Processed(_)) => {
+            let shown = image.generation;
+            entries.push(purge_later(account_id, target.image_id, shown, cause)?);
+        }
     }
     image.status = target.status;
     let version = locked.next_version();
-    let invalidation = OutboxEntry::invalidation(account_id, target.product_id, version)?;
+    entries.push(OutboxEntry::invalidation(account_id, target.product_id, version)?);
     let (written, touched, inserted) = join3(
         image_write_in_txn(connection, account_id, result, &target),
         product_touch_in_txn(connection, &locked),
-        outbox_insert_in_txn(connection, &[invalidation]),
+        outbox_insert_in_txn(connection, &entries),
     )
     .await;
     written?;
@@ -164,6 +187,15 @@ async fn image_write_in_txn(
         ImageResult::Processed(body) => {
             let json = |error| StorageError::value("placeholder or variants", error);
             let facts = (
+                images::generation.eq(body.generation),
+                images::animated.eq(body.animated),
+                body.original_key
+                    .as_deref()
+                    .map(|key| images::original_key.eq(key)),
+                images::made_at.eq(diesel::dsl::now.into_sql::<Timestamptz>().nullable()),
+                images::reprocess_silent_since.eq(None::<DateTime<Utc>>),
+                images::reprocess_asks.eq(0),
+                images::reprocess_error.eq(None::<String>),
                 images::width.eq(fit::<_, i32>("width", body.width)?),
                 images::height.eq(fit::<_, i32>("height", body.height)?),
                 images::format.eq(body.format.as_str()),

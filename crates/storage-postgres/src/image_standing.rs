@@ -21,6 +21,46 @@ pub(crate) struct Standing {
     pub(crate) status: ImageStatus,
     pub(crate) generation: i32,
     pub(crate) attempts: i32,
+    /// The latest generation that was asked for while it was ready.
+    pub(crate) reprocess_generation: Option<i32>,
+    /// True while nobody has told how that one ended.
+    pub(crate) is_reprocessed: bool,
+}
+
+/// What a generation is to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bearing {
+    /// It is the one that is shown or, before the image is ready, awaited.
+    Current,
+    /// A ready image waits for it, and goes on showing the one before.
+    Coming,
+    /// Nothing will ever show it: a later one was asked for, or it was asked for and has failed.
+    Past,
+    /// It was never asked for.
+    Unknown,
+}
+
+impl Standing {
+    pub(crate) fn bearing_of(&self, generation: i32) -> Bearing {
+        bearing(
+            self.generation,
+            self.reprocess_generation
+                .filter(|_| self.status == ImageStatus::Ready),
+            self.is_reprocessed,
+            generation,
+        )
+    }
+}
+
+/// What `generation` is to an image at `current`, where `asked` was asked for since it was ready.
+pub(crate) fn bearing(current: i32, asked: Option<i32>, is_under_way: bool, generation: i32) -> Bearing {
+    match asked {
+        _ if generation < current => Bearing::Past,
+        _ if generation == current => Bearing::Current,
+        Some(asked) if generation == asked && is_under_way => Bearing::Coming,
+        Some(asked) if generation <= asked => Bearing::Past,
+        _ => Bearing::Unknown,
+    }
 }
 
 /// A product that nobody else changes meanwhile.
@@ -55,22 +95,33 @@ pub(crate) async fn product_lock_in_txn(
         .first::<(Uuid, i64)>(&mut &*connection);
     let standings = images::table
         .filter(images::product_id.eq(id.uuid()))
-        .select((images::id, images::status, images::generation, images::attempts))
-        .load::<(Uuid, String, i32, i32)>(&mut &*connection);
+        .select((
+            images::id,
+            images::status,
+            images::generation,
+            images::attempts,
+            images::reprocess_generation,
+            images::reprocess_silent_since.is_not_null(),
+        ))
+        .load::<(Uuid, String, i32, i32, Option<i32>, bool)>(&mut &*connection);
     let (locked, standings) = join(lock, standings).await;
     let Some((account_id, version)) = locked.optional()? else {
         return Ok(None);
     };
     let images = standings?
         .into_iter()
-        .map(|(id, status, generation, attempts)| {
-            Ok(Standing {
-                id: id.into(),
-                status: word("images.status", &status)?,
-                generation,
-                attempts,
-            })
-        })
+        .map(
+            |(id, status, generation, attempts, reprocess_generation, is_reprocessed)| {
+                Ok(Standing {
+                    id: id.into(),
+                    status: word("images.status", &status)?,
+                    generation,
+                    attempts,
+                    reprocess_generation,
+                    is_reprocessed,
+                })
+            },
+        )
         .collect::<Result<_, StorageError>>()?;
     Ok(Some(Locked {
         account_id: account_id.into(),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, QueryResult,
-    sql_types::{BigInt, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{Image, ImageError, ImageStatus, NewImage, product::NewProduct};
@@ -27,6 +27,7 @@ pub(crate) type ImageSql = Record<(
     Nullable<Integer>,
     Nullable<Text>,
     Nullable<BigInt>,
+    Bool,
     Nullable<Jsonb>,
     Jsonb,
     Nullable<Text>,
@@ -49,6 +50,7 @@ pub(crate) type ImageRow = (
     Option<i32>,
     Option<String>,
     Option<i64>,
+    bool,
     Option<Value>,
     Value,
     Option<String>,
@@ -80,6 +82,7 @@ macro_rules! images_of_product {
                         images::height,
                         images::format,
                         images::bytes,
+                        images::animated,
                         images::placeholder,
                         images::variants,
                         images::error_code,
@@ -109,6 +112,7 @@ pub(crate) fn image_from_row(row: ImageRow) -> Result<Image, StorageError> {
         height,
         format,
         bytes,
+        animated,
         placeholder,
         variants,
         error_code,
@@ -137,6 +141,7 @@ pub(crate) fn image_from_row(row: ImageRow) -> Result<Image, StorageError> {
         height,
         format: format.map(|format| word("images.format", &format)).transpose()?,
         bytes,
+        animated,
         placeholder: placeholder
             .map(serde_json::from_value)
             .transpose()
@@ -176,6 +181,7 @@ pub(crate) fn image_new(
         height: None,
         format: None,
         bytes: None,
+        animated: false,
         placeholder: None,
         variants: Vec::new(),
         error: None,

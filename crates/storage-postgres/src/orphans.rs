@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::StorageError,
+    image_standing::{Bearing, bearing},
     images::word,
     lease::End,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
@@ -44,9 +45,9 @@ pub struct Orphan {
 pub enum OrphanReason {
     /// The image is gone.
     Gone,
-    /// A later generation of it was asked for.
+    /// A later generation of it is shown, or was asked for.
     Superseded,
-    /// This generation of it has failed.
+    /// This generation of it has failed, or nobody waits for it any more.
     Failed,
 }
 
@@ -70,7 +71,8 @@ pub enum Swept {
 }
 
 /// Asks for those objects to be deleted that no image needs, with one job for each image or generation: never for what
-/// an unfinished or ready image has at its current generation, and never for the original of an image that is there.
+/// an unfinished or ready image has at its current generation or at the one that it waits for, and never for the
+/// original of an image that is there.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -114,6 +116,8 @@ struct Known {
     account_id: AccountId,
     generation: i32,
     status: ImageStatus,
+    reprocess_generation: Option<i32>,
+    is_reprocessed: bool,
 }
 
 /// These images, as far as there are any. Objects appear only after the image is committed, so one that
@@ -122,20 +126,31 @@ async fn images_find(
     connection: &AsyncPgConnection,
     ids: BTreeSet<Uuid>,
 ) -> Result<BTreeMap<ImageId, Known>, StorageError> {
-    let rows: Vec<(Uuid, Uuid, i32, String)> = images::table
+    let rows: Vec<(Uuid, Uuid, i32, String, Option<i32>, bool)> = images::table
         .filter(images::id.eq_any(ids))
-        .select((images::id, images::account_id, images::generation, images::status))
+        .select((
+            images::id,
+            images::account_id,
+            images::generation,
+            images::status,
+            images::reprocess_generation,
+            images::reprocess_silent_since.is_not_null(),
+        ))
         .load(&mut &*connection)
         .await?;
     rows.into_iter()
-        .map(|(id, account_id, generation, status)| {
-            let known = Known {
-                account_id: account_id.into(),
-                generation,
-                status: word("images.status", &status)?,
-            };
-            Ok((id.into(), known))
-        })
+        .map(
+            |(id, account_id, generation, status, reprocess_generation, is_reprocessed)| {
+                let known = Known {
+                    account_id: account_id.into(),
+                    generation,
+                    status: word("images.status", &status)?,
+                    reprocess_generation,
+                    is_reprocessed,
+                };
+                Ok((id.into(), known))
+            },
+        )
         .collect()
 }
 
@@ -153,14 +168,15 @@ fn judge(stored: StoredGeneration, known: &BTreeMap<ImageId, Known>) -> Option<(
     let Some(image) = known.get(&image_id) else {
         return Some((orphan(None, OrphanReason::Gone), None));
     };
-    let reason = if is_original {
+    if is_original {
         return None;
-    } else if generation < image.generation {
-        OrphanReason::Superseded
-    } else if generation == image.generation && image.status == ImageStatus::Failed {
-        OrphanReason::Failed
-    } else {
-        return None;
+    }
+    let (asked, is_under_way) = (image.reprocess_generation, image.is_reprocessed);
+    let reason = match bearing(image.generation, asked, is_under_way, generation) {
+        Bearing::Past if generation < image.generation => OrphanReason::Superseded,
+        Bearing::Past => OrphanReason::Failed,
+        Bearing::Current if image.status == ImageStatus::Failed => OrphanReason::Failed,
+        Bearing::Current | Bearing::Coming | Bearing::Unknown => return None,
     };
     Some((orphan(Some(generation), reason), Some(image.account_id)))
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods as _, IntoSql as _, QueryDsl as _, QueryResult, Queryable, Selectable,
-    SelectableHelper as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _, QueryResult, Queryable,
+    Selectable, SelectableHelper as _,
     dsl::{count_star, min},
     pg::Pg,
     sql_types::Timestamptz,
@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
-    error::StorageError,
-    expression::IsMessage,
+    error::{StorageError, fit},
+    expression::{IsBackfill, IsMessage},
     invalidations,
     lease::{End, bounded},
     schema::outbox,
@@ -76,7 +76,7 @@ pub struct OutboxStats {
     pub oldest_age: Option<Duration>,
 }
 
-/// Hands up to `limit` of the oldest messages to `publish`, and deletes those for which it answers true, in their order;
+/// Hands up to `limit` of the oldest messages to `publish`, those of the backfill after all others, and deletes those for which it answers true, in their order;
 /// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side; so are
 /// rows of works that this version does not know.
 ///
@@ -125,7 +125,7 @@ where
 pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageError> {
     let lease = database.lease().await?;
     let count = outbox::table
-        .filter(IsMessage)
+        .filter(IsMessage.or(IsBackfill))
         .select((count_star(), min(outbox::created_at)));
     let now = diesel::select(diesel::dsl::now.into_sql::<Timestamptz>());
     lease
@@ -158,9 +158,19 @@ impl OutboxEntry {
         message: &M,
         cause: &Cause,
     ) -> Result<Self, StorageError> {
+        Self::to(M::WORK, account, message, cause)
+    }
+
+    /// A message that goes to the queue of another work than its family's.
+    pub(crate) fn to<M: Message>(
+        work: Work,
+        account: Option<AccountId>,
+        message: &M,
+        cause: &Cause,
+    ) -> Result<Self, StorageError> {
         Ok(Self {
             account,
-            work: work_word(M::WORK),
+            work: work_word(work),
             type_name: message.type_name(),
             envelope: Envelope::first(
                 message.image_id().uuid(),
@@ -233,15 +243,24 @@ async fn outbox_lock_in_txn(
     connection: &AsyncPgConnection,
     limit: u16,
 ) -> Result<Vec<OutboxRow>, StorageError> {
-    let rows: Vec<Row> = outbox::table
-        .filter(IsMessage)
-        .select(Row::as_select())
-        .order(outbox::id.asc())
-        .limit(limit.into())
-        .for_update()
-        .skip_locked()
-        .load(&mut &*connection)
-        .await?;
+    macro_rules! lock {
+        ($condition:expr, $limit:expr) => {
+            outbox::table
+                .filter($condition)
+                .select(Row::as_select())
+                .order(outbox::id.asc())
+                .limit($limit)
+                .for_update()
+                .skip_locked()
+                .load::<Row>(&mut &*connection)
+                .await?
+        };
+    }
+    let mut rows = lock!(IsMessage, i64::from(limit));
+    let room = usize::from(limit).saturating_sub(rows.len());
+    if room > 0 {
+        rows.extend(lock!(IsBackfill, fit("a limit", room)?));
+    }
     rows.into_iter().map(row_read).collect()
 }
 
@@ -272,6 +291,7 @@ const fn work_word(work: Work) -> &'static str {
     match work {
         Work::Jobs => JOBS,
         Work::Results => "results",
+        Work::Backfill => "backfill",
     }
 }
 

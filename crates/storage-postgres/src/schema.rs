@@ -68,6 +68,14 @@ diesel::table! {
         updated_at -> Timestamptz,
         asked_at -> Timestamptz,
         asks -> Integer,
+        animated -> Bool,
+        original_key -> Nullable<Text>,
+        made_at -> Nullable<Timestamptz>,
+        reprocess_generation -> Nullable<Integer>,
+        reprocess_run -> Nullable<Timestamptz>,
+        reprocess_silent_since -> Nullable<Timestamptz>,
+        reprocess_asks -> Integer,
+        reprocess_error -> Nullable<Text>,
     }
 }
 

@@ -83,6 +83,8 @@ pub struct ImageBody<'a> {
     format: Option<ImageFormat>,
     /// Size of the original.
     bytes: Option<i64>,
+    /// True where the original has further frames; the first is what the variants show.
+    animated: bool,
     placeholder: Option<PlaceholderBody<'a>>,
     /// Empty until the picture is ready.
     variants: Vec<VariantBody<'a>>,
@@ -193,6 +195,7 @@ impl<'a> ImageBody<'a> {
             height: image.height,
             format: image.format,
             bytes: image.bytes,
+            animated: image.animated,
             placeholder: image.placeholder.as_ref().map(PlaceholderBody::new),
             variants: image
                 .variants

@@ -11,11 +11,17 @@ use std::time::Duration;
 
 use broker::Broker;
 use messages::Work;
-use storage_postgres::{Database, DatabaseConfig, ReconcilerLock, StorageError, jobs_held_up};
+use storage_postgres::{
+    Database, DatabaseConfig, ReconcilerLock, StorageError, backfill_held_up, jobs_held_up,
+};
 use storage_s3::S3Config;
 use tokio_util::sync::CancellationToken;
 
-use self::{stuck::Stuck, sweep::Sweep, trouble::Trouble};
+use self::{
+    stuck::{Answered, Stuck},
+    sweep::Sweep,
+    trouble::Trouble,
+};
 use crate::products::Catalogue;
 
 /// The longest that one turn may take; after it, another replica may begin.
@@ -85,7 +91,7 @@ impl Reconciler {
         let Some(Some(lock)) = self.trouble.note(alone) else {
             return;
         };
-        let stuck = self.stuck.turn().await;
+        let stuck = self.look_for_stuck().await;
         let stuck = self.trouble.note(stuck).unwrap_or_default();
         let purged = self.sweep.turn().await;
         drop(lock);
@@ -99,6 +105,21 @@ impl Reconciler {
                 "reconciled"
             );
         }
+    }
+
+    async fn look_for_stuck(&self) -> Result<Answered, StorageError> {
+        let ordinary = self.stuck.turn().await?;
+        if self.is_backfill_late().await? {
+            return Ok(ordinary);
+        }
+        Ok(ordinary.and(self.stuck.turn_backfill().await?))
+    }
+
+    /// True while a backfill waits anywhere. It waits for as long as there are new pictures, and so says nothing of one
+    /// that is lost.
+    async fn is_backfill_late(&self) -> Result<bool, StorageError> {
+        let waiting = self.broker.queue_depth(Work::Backfill).await;
+        Ok(!matches!(waiting, Ok(0)) || backfill_held_up(&self.database).await?)
     }
 
     /// The right to work, where there is reason to: nothing is missing while everything is merely late.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use domain::{ImageError, ImageErrorCode};
 use messages::{ImageFailedV1, ImageResult};
-use storage_postgres::{Cause, SilentImage, StorageError, images_stuck_ask};
+use storage_postgres::{
+    Cause, SilentImage, StorageError, StuckImages, images_reprocess_stuck_ask, images_stuck_ask,
+};
 
 use crate::{products::Catalogue, results::apply_result};
 
@@ -23,6 +25,15 @@ pub(super) struct Answered {
     pub(super) given_up: usize,
 }
 
+impl Answered {
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            asked: self.asked + other.asked,
+            given_up: self.given_up + other.given_up,
+        }
+    }
+}
+
 /// Asks again for pictures without an answer.
 pub(super) struct Stuck {
     catalogue: Catalogue,
@@ -38,6 +49,17 @@ impl Stuck {
 
     pub(super) async fn turn(&self) -> Result<Answered, StorageError> {
         let found = images_stuck_ask(&self.catalogue.database, self.silence, IMAGES_PER_TURN).await?;
+        self.conclude(found).await
+    }
+
+    /// The same for pictures that are shown, and are to be made again.
+    pub(super) async fn turn_backfill(&self) -> Result<Answered, StorageError> {
+        let database = &self.catalogue.database;
+        let found = images_reprocess_stuck_ask(database, self.silence, IMAGES_PER_TURN).await?;
+        self.conclude(found).await
+    }
+
+    async fn conclude(&self, found: StuckImages) -> Result<Answered, StorageError> {
         metrics::counter!(ASKED).increment(found.asked as u64);
         for silent in &found.silent {
             let SilentImage { image_id, asks, .. } = *silent;

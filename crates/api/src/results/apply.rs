@@ -5,6 +5,9 @@ use storage_postgres::{Applied, Cause, StorageError, image_result_apply};
 
 use crate::products::Catalogue;
 
+/// Counts pictures that could not be made again.
+const NOT_REPROCESSED: &str = "images_not_reprocessed_total";
+
 /// Applies an answer. One that comes twice, or too late, changes nothing.
 ///
 /// # Errors
@@ -25,7 +28,19 @@ pub(crate) async fn apply_result(
             tracing::info!(kind, %product_id, version, "result applied");
         }
         Applied::Unchanged => tracing::info!(kind, "result changes nothing"),
+        Applied::NotReprocessed => {
+            metrics::counter!(NOT_REPROCESSED).increment(1);
+            let (image_id, code) = (result.image_id(), code(result));
+            tracing::warn!(kind, %image_id, code, "a picture could not be made again; it stays as it is");
+        }
         Applied::Gone => tracing::info!(kind, "result for a picture that is gone"),
     }
     Ok(())
+}
+
+fn code(result: &ImageResult) -> Option<&'static str> {
+    match result {
+        ImageResult::Failed(body) => Some(body.error.code.as_str()),
+        ImageResult::Started(_) | ImageResult::Processed(_) => None,
+    }
 }

@@ -6,6 +6,7 @@
     reason = "what fails a helper fails its test"
 )]
 
+mod backfill;
 mod bench;
 mod blocked;
 mod consumer;

@@ -7,6 +7,7 @@
 
 mod availability;
 mod idempotency;
+mod image_reprocess;
 mod image_restart;
 mod image_results;
 mod invalidations;

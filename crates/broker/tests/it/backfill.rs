@@ -1,0 +1,160 @@
+use std::{collections::HashSet, sync::Arc};
+
+use broker::{BackfillShare, Broker, Delivery, GiveUp, Handler, ORIGIN_HEADER, Outcome, Outgoing};
+use messages::{Job, Message as _, Work};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::bench::{Bench, Call, eventually, job, on_bench, scripted};
+use crate::consumer::Gate;
+
+const SHARE: BackfillShare = BackfillShare { at_once: 1, below: 2 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_leaves_places_and_goes_after_everything_else() {
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        let old: HashSet<Uuid> = publish(&broker, Work::Backfill, "old", 4).await;
+        let gate = Gate::shut();
+        let (handler, mut calls) = scripted(gate.clone());
+        let (consumer, stop) = consuming(&broker, handler, 2);
+        assert!(old.contains(&calls.handled().await.message_id));
+        // There is a place left, and it is for others.
+        let new = publish(&broker, Work::Jobs, "new", 20).await;
+        assert!(new.contains(&calls.handled().await.message_id));
+        assert_eq!(bench.depth(&bench.names.queue(Work::Backfill)).await, 3);
+        // Each place that becomes free goes to those that wait; what is under way from the broker may be overlooked.
+        let (mut new_begun, mut old_begun) = (1, 0);
+        while new_begun < new.len() {
+            gate.0.add_permits(1);
+            if new.contains(&calls.handled().await.message_id) {
+                new_begun += 1;
+            } else {
+                old_begun += 1;
+            }
+        }
+        assert!(
+            old_begun <= 1,
+            "{old_begun} of the backfill were begun before the last of the others"
+        );
+        gate.0.add_permits(10);
+        eventually("everything to be done", async || {
+            let left = bench.depth(&bench.names.queue(Work::Backfill)).await + bench.jobs_left().await;
+            (left == 0).then_some(())
+        })
+        .await;
+        stop.cancel();
+        consumer.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_is_tried_again_and_buried_as_what_it_is() {
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Retry {
+            reason: "the source is away".to_owned(),
+        });
+        let (consumer, stop) = consuming(&broker, handler, 2);
+        let sent = publish(&broker, Work::Backfill, "old", 1).await;
+        let attempts = crate::bench::RETRY_DELAYS.len() + 1;
+        for attempt in 1..=attempts {
+            assert_eq!(calls.handled().await.attempt as usize, attempt);
+        }
+        let (envelope, _) = calls.given_up().await;
+        assert!(sent.contains(&envelope.message_id));
+        let dead = bench.take(&bench.names.dead()).await;
+        let headers = dead.properties.headers().clone().unwrap();
+        let origin = headers
+            .inner()
+            .get(ORIGIN_HEADER)
+            .and_then(|value| value.as_long_string());
+        let queue = bench.names.queue(Work::Backfill);
+        assert_eq!(origin.map(ToString::to_string), Some(queue.clone()));
+        assert_eq!(bench.names.work_of(&queue), Some(Work::Backfill));
+        stop.cancel();
+        consumer.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_that_kills_its_process_is_given_up() {
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        let sent = publish(&broker, Work::Backfill, "killer", 1).await;
+        bench.take_and_die(&bench.names.queue(Work::Backfill)).await;
+        let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Done);
+        // Put apart by a process that is not to begin it.
+        let (consumer, stop) = consuming(&broker, handler, 2);
+        let envelope = calls.handled().await;
+        assert!(sent.contains(&envelope.message_id));
+        stop.cancel();
+        consumer.await.unwrap();
+
+        publish(&broker, Work::Backfill, "killer", 1).await;
+        bench.take_and_die(&bench.names.queue(Work::Backfill)).await;
+        let begun = Arc::new(Semaphore::new(0));
+        // Three times in all, then nobody begins it again.
+        let suspects = bench.names.suspects_queue(Work::Backfill);
+        let (handler, mut calls) = scripted(Gate(Arc::clone(&begun)));
+        let (consumer, stop) = consuming(&broker, handler, 2);
+        calls.handled().await;
+        consumer.abort();
+        let _ = consumer.await;
+        stop.cancel();
+        drop(calls);
+        eventually("the suspect to be given back", async || {
+            (bench.depth(&suspects).await == 1).then_some(())
+        })
+        .await;
+        bench.take_and_die(&suspects).await;
+        let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Done);
+        let (consumer, stop) = consuming(&broker, handler, 2);
+        match calls.next().await {
+            Call::GiveUp { why, .. } => assert_eq!(why, GiveUp::Redelivered { deliveries: 3 }),
+            other @ Call::Handle { .. } => panic!("{other:?}"),
+        }
+        stop.cancel();
+        consumer.await.unwrap();
+    })
+    .await;
+}
+
+fn consuming<H: Handler<Job>>(
+    broker: &Broker,
+    handler: H,
+    prefetch: u16,
+) -> (JoinHandle<()>, CancellationToken) {
+    let (broker, stop) = (broker.clone(), CancellationToken::new());
+    let token = stop.clone();
+    let task = tokio::spawn(async move {
+        broker
+            .consume_with_backfill(handler, prefetch, SHARE, token)
+            .await;
+    });
+    (task, stop)
+}
+
+async fn publish(broker: &Broker, work: Work, name: &str, count: usize) -> HashSet<Uuid> {
+    let batch: Vec<Outgoing> = (0..count)
+        .map(|_| {
+            let (envelope, job) = job(name);
+            Outgoing {
+                work,
+                type_name: job.type_name().to_owned(),
+                envelope,
+                body: job.encode().unwrap(),
+            }
+        })
+        .collect();
+    for answer in broker.publisher().publish_batch(&batch).await {
+        answer.unwrap();
+    }
+    batch
+        .iter()
+        .map(|outgoing| outgoing.envelope.message_id)
+        .collect()
+}

@@ -1,0 +1,126 @@
+//! Asking again for ready images that were to be made again, and that nobody has answered for.
+
+use std::time::Duration;
+
+use diesel::{
+    QueryDsl as _, QueryableByName,
+    dsl::exists,
+    sql_query,
+    sql_types::{Array, BigInt, Integer, Interval, Nullable, Text, Uuid as SqlUuid},
+};
+use diesel_async::RunQueryDsl as _;
+use futures_util::future::join;
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    error::{StorageError, fit},
+    expression::IsBackfill,
+    image_asks::{ASKS_MAX, SilentImage, StuckImages},
+    image_reprocess_end::Reprocess,
+    image_restart::source_of,
+    lease::End,
+    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    reconciler::interval,
+    schema::outbox,
+};
+
+const STUCK: &str = "SELECT id, account_id, product_id, reprocess_generation AS generation, reprocess_asks AS asks, \
+    source_url, source_key, original_key FROM images \
+    WHERE reprocess_silent_since < now() - $1 * power(2, least(reprocess_asks, $2)) \
+    ORDER BY reprocess_silent_since, id LIMIT $3 FOR UPDATE SKIP LOCKED";
+
+const NOTE: &str = "UPDATE images SET reprocess_silent_since = now(), reprocess_asks = reprocess_asks + 1 WHERE id = ANY($1)";
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    account_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    product_id: Uuid,
+    #[diesel(sql_type = Integer)]
+    generation: i32,
+    #[diesel(sql_type = Integer)]
+    asks: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    source_url: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    source_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    original_key: Option<String>,
+}
+
+/// As [`crate::images_stuck_ask`], of ready images that are to be made again.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn images_reprocess_stuck_ask(
+    database: &Database,
+    silence: Duration,
+    limit: u16,
+) -> Result<StuckImages, StorageError> {
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    lease
+        .transact(async {
+            let rows: Vec<Row> = sql_query(STUCK)
+                .bind::<Interval, _>(interval(silence))
+                .bind::<Integer, _>(ASKS_MAX)
+                .bind::<BigInt, _>(i64::from(limit))
+                .load(&mut &*connection)
+                .await?;
+            let (silent, stuck): (Vec<Row>, Vec<Row>) =
+                rows.into_iter().partition(|row| row.asks >= ASKS_MAX);
+            let ids: Vec<Uuid> = stuck.iter().map(|row| row.id).collect();
+            let outcome = StuckImages {
+                asked: ids.len(),
+                silent: silent.iter().map(silent_read).collect::<Result<_, _>>()?,
+            };
+            if ids.is_empty() {
+                return Ok(End::Rollback(outcome));
+            }
+            let jobs = stuck.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+            let note = sql_query(NOTE).bind::<Array<SqlUuid>, _>(ids);
+            let noted = note.execute(&mut &*connection);
+            let (noted, inserted) = join(noted, outbox_insert_in_txn(connection, &jobs)).await;
+            noted?;
+            inserted?;
+            Ok(End::Commit(outcome))
+        })
+        .await
+}
+
+fn job(row: Row) -> Result<OutboxEntry, StorageError> {
+    let ask = Reprocess {
+        account_id: row.account_id.into(),
+        product_id: row.product_id.into(),
+        image_id: row.id.into(),
+        generation: row.generation,
+        source: source_of(row.source_url, row.original_key.or(row.source_key))?,
+    };
+    ask.job(&Cause::default())
+}
+
+fn silent_read(row: &Row) -> Result<SilentImage, StorageError> {
+    Ok(SilentImage {
+        product_id: row.product_id.into(),
+        image_id: row.id.into(),
+        generation: row.generation,
+        attempts: 0,
+        asks: fit("images.reprocess_asks", row.asks.saturating_add(1))?,
+    })
+}
+
+/// True while messages of the backfill wait to be published.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn backfill_held_up(database: &Database) -> Result<bool, StorageError> {
+    let lease = database.lease().await?;
+    let question = diesel::select(exists(outbox::table.filter(IsBackfill)));
+    lease
+        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
+        .await
+}

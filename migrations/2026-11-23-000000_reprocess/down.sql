@@ -1,0 +1,14 @@
+DROP INDEX outbox_backfill_idx;
+-- The release before knows no such rows. Pictures that wait for one show what they have.
+DELETE FROM outbox WHERE work = 'backfill';
+DROP INDEX images_reprocess_failed_idx;
+DROP INDEX images_reprocessing_idx;
+ALTER TABLE images
+    DROP COLUMN reprocess_error,
+    DROP COLUMN reprocess_asks,
+    DROP COLUMN reprocess_silent_since,
+    DROP COLUMN reprocess_run,
+    DROP COLUMN reprocess_generation,
+    DROP COLUMN made_at,
+    DROP COLUMN original_key,
+    DROP COLUMN animated;
