@@ -9,10 +9,12 @@ use runtime::{
 };
 
 mod dead_letters;
+mod images;
 mod migrate;
 mod serve;
 
 use dead_letters::DeadLettersCommand;
+use images::ImagesCommand;
 
 /// The REST API of the product catalogue.
 #[derive(Debug, Parser)]
@@ -39,6 +41,11 @@ enum Command {
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
+    /// Work on many pictures at once.
+    Images {
+        #[command(subcommand)]
+        command: ImagesCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -57,6 +64,7 @@ impl Cli {
             .map_err(StartError::from)?;
         match self.command {
             Some(Command::Migrate { check }) => migrate::run(&settings, check).await,
+            Some(Command::Images { command }) => images::run(&settings, command).await,
             Some(Command::DeadLetters { command }) => dead_letters::run(&settings, command).await,
             _ => {
                 logging::init(&settings.logging)?;

@@ -2,7 +2,7 @@
 
 mod housekeeping;
 mod listen;
-mod open;
+pub(crate) mod open;
 pub mod parts;
 mod running;
 mod watch;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::parts;
 
 /// The database, which must be there and have the schema of this version.
-pub(super) async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
+pub(crate) async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
     let config = parts::database_config(settings);
     let database = Database::new(&config)?;
     let unreachable = |error| parts::database_unreachable(settings, &error);

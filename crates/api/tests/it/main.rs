@@ -14,5 +14,6 @@ mod outbox;
 mod problems;
 mod read;
 mod reconciler;
+mod reprocess;
 mod results;
 mod update;
