@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{ImageError, ImageErrorCode, ImageFormat, ImageId};
-use messages::{ImageFailedV1, ImageProcessedV1, ImageResult, Job, Message as _, Work};
-use storage_postgres::{Cause, Database, image_restart, image_result_apply};
+use messages::{ImageFailedV1, ImageProcessedV1, ImagePurgeV1, ImageResult, Job, Message as _, Work};
+use storage_postgres::{
+    Cause, Database, image_restart, image_result_apply, images_reprocess_ask, images_reprocess_begin,
+};
 use storage_s3::{ObjectStore, keys};
 use testkit::{TestBucket, eventually};
 
@@ -45,6 +47,23 @@ impl Bench {
         let queue = self.app.broker.names().queue(Work::Jobs);
         let message = self.app.broker.take(&queue, PATIENCE).await;
         Job::decode(&message.type_name, &message.body).unwrap()
+    }
+
+    /// The next message of the backfill.
+    async fn backfill(&self) -> Job {
+        let queue = self.app.broker.names().queue(Work::Backfill);
+        let message = self.app.broker.take(&queue, PATIENCE).await;
+        Job::decode(&message.type_name, &message.body).unwrap()
+    }
+
+    /// The same for a picture that is to be made again.
+    async fn age_reprocess(&self, asks: u32) {
+        self.app
+            .database
+            .execute(&format!(
+                "UPDATE images SET reprocess_asks = {asks}, reprocess_silent_since = now() - interval '1 day'"
+            ))
+            .await;
     }
 
     /// Lets a picture wait, as if the time had passed; `asks` is how often it was asked for again.
@@ -167,6 +186,35 @@ async fn a_picture_that_no_asking_helps_ends_failed_and_callers_see_why() {
     );
     assert_eq!(ended.header("etag"), "\"2\"");
     assert_eq!(bench.app.jobs().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_reprocess_is_asked_for_again_and_one_that_no_asking_helps_leaves_the_picture_as_it_was() {
+    let bench = Bench::start(&[]).await;
+    let product = bench.app.create("Mug", 1).await;
+    bench.job().await;
+    bench.apply(&processed(&product, 0)).await;
+    let ready = eventually(PATIENCE, async || {
+        let product = bench.app.product(product.id()).await;
+        (product.body["images_status"] == "ready").then_some(product)
+    })
+    .await;
+    let run = images_reprocess_begin(&bench.database).await.unwrap();
+    images_reprocess_ask(&bench.database, &[image(&product, 0)], run)
+        .await
+        .unwrap();
+    let first = bench.backfill().await;
+    bench.age_reprocess(0).await;
+    assert_eq!(bench.backfill().await, first);
+    bench.age_reprocess(5).await;
+    let expected = Job::Purge(ImagePurgeV1 {
+        image_id: image(&product, 0),
+        generation: Some(2),
+    });
+    assert_eq!(bench.backfill().await, expected);
+    assert_eq!(bench.app.product(product.id()).await.body, ready.body);
+    let metrics = bench.app.get_from_operators("/metrics").await.text;
+    assert!(metrics.contains("images_not_reprocessed_total 1"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

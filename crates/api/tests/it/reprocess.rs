@@ -25,14 +25,11 @@ async fn pictures_that_lack_a_variant_are_made_again_and_counted() {
     worker.stop().await;
 
     let dry = reprocess(&app, &["--variant", "large", "--dry-run"]).await;
-    assert!(
-        dry.is_success && dry.says("3 pictures would be made again"),
-        "{dry:?}"
-    );
+    assert!(dry.is_success && dry.says("to be made again: 3\n"), "{dry:?}");
     let worker = Worker::start(&app, &["thumbnail", "large"], false);
     let done = reprocess(&app, &["--variant", "large"]).await;
     assert!(
-        done.is_success && done.says("3 pictures made again, 0 failed"),
+        done.is_success && done.says("Made again: 3; failed: 0;"),
         "{done:?}"
     );
     for before in &products {
@@ -45,10 +42,7 @@ async fn pictures_that_lack_a_variant_are_made_again_and_counted() {
         );
     }
     let again = reprocess(&app, &["--variant", "large"]).await;
-    assert!(
-        again.is_success && again.says("0 pictures made again"),
-        "{again:?}"
-    );
+    assert!(again.is_success && again.says("Made again: 0;"), "{again:?}");
     worker.stop().await;
 }
 
@@ -62,7 +56,7 @@ async fn what_fails_is_named_and_shows_what_it_had() {
     let worker = Worker::start(&app, &[], true);
     let failed = reprocess(&app, &["--variant", "large"]).await;
     assert!(
-        !failed.is_success && failed.says("0 pictures made again, 1 failed"),
+        !failed.is_success && failed.says("Made again: 0; failed: 1;"),
         "{failed:?}"
     );
     let image = before.body["images"][0]["id"].as_str().unwrap();
@@ -76,7 +70,7 @@ async fn what_fails_is_named_and_shows_what_it_had() {
     let worker = Worker::start(&app, &["thumbnail", "large"], false);
     let done = reprocess(&app, &["--variant", "large"]).await;
     assert!(
-        done.is_success && done.says("1 pictures made again, 0 failed"),
+        done.is_success && done.says("Made again: 1; failed: 0;"),
         "{done:?}"
     );
     worker.stop().await;
@@ -106,17 +100,14 @@ async fn all_are_made_again_where_that_is_meant_and_none_twice() {
     let worker = Worker::start(&app, &["thumbnail", "medium", "large"], false);
     ready(&app, 2).await;
     let none = reprocess(&app, &["--variant", "large"]).await;
-    assert!(none.is_success && none.says("0 pictures made again"), "{none:?}");
+    assert!(none.is_success && none.says("Made again: 0;"), "{none:?}");
     let all = reprocess(&app, &["--variant", "large", "--all", "--since", "1h"]).await;
-    assert!(all.is_success && all.says("2 pictures made again"), "{all:?}");
+    assert!(all.is_success && all.says("Made again: 2;"), "{all:?}");
     // It says how to go on after an interruption.
     let (_, rest) = all.text.split_once("--made-before ").unwrap();
     let time = rest.split_whitespace().next().unwrap();
     let again = reprocess(&app, &["--variant", "large", "--all", "--made-before", time]).await;
-    assert!(
-        again.is_success && again.says("0 pictures made again"),
-        "{again:?}"
-    );
+    assert!(again.is_success && again.says("Made again: 0;"), "{again:?}");
     worker.stop().await;
 }
 
@@ -141,13 +132,13 @@ async fn no_more_than_a_bound_is_under_way_and_a_run_that_broke_off_is_gone_on_w
     eventually(PATIENCE, async || (depth().await == 1_000).then_some(())).await;
     running.kill().await.unwrap();
     let dry = reprocess(&app, &["--variant", "large", "--dry-run"]).await;
-    assert!(dry.says("500 pictures would be made again"), "{dry:?}");
+    assert!(dry.says("to be made again: 500\n"), "{dry:?}");
     assert_eq!(depth().await, 1_000);
 
     let worker = Worker::start(&app, &["thumbnail", "large"], false);
     let done = reprocess(&app, &["--variant", "large"]).await;
     assert!(
-        done.is_success && done.says("500 pictures made again, 0 failed"),
+        done.is_success && done.says("Made again: 500; failed: 0;"),
         "{done:?}"
     );
     eventually(PATIENCE, async || {
@@ -157,7 +148,8 @@ async fn no_more_than_a_bound_is_under_way_and_a_run_that_broke_off_is_gone_on_w
         )
         .await;
         let left = reprocess(&app, &["--variant", "large", "--dry-run"]).await;
-        (dry.says("0 pictures") && left.says("0 pictures") && depth().await == 0).then_some(())
+        (dry.says("to be made again: 0\n") && left.says("to be made again: 0\n") && depth().await == 0)
+            .then_some(())
     })
     .await;
     worker.stop().await;

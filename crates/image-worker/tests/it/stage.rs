@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use broker::{Broker, BrokerConfig, Delivery, GiveUp, Handler, Outcome, PublishError};
+use broker::{
+    BackfillShare, Broker, BrokerConfig, Delivery, GiveUp, Handler, Outcome, Outgoing, PublishError,
+};
 use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use image_worker::{
     configure,
@@ -18,6 +20,7 @@ use image_worker::{
 };
 use messages::{
     Envelope, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, ImageSource, Job, Message as _,
+    Work,
 };
 use runtime::{
     Settings,
@@ -157,7 +160,11 @@ impl Stage {
         let answers = Answers::default();
         let (jobs, results) = (broker.clone(), broker.clone());
         let (stop_working, stop_results) = (stop_jobs.clone(), stop.clone());
-        tokio::spawn(async move { jobs.consume::<Job, _>(handler, 2, stop_working).await });
+        let share = BackfillShare { at_once: 1, below: 2 };
+        tokio::spawn(async move {
+            jobs.consume_with_backfill::<Job, _>(handler, 2, share, stop_working)
+                .await;
+        });
         let collecting = answers.clone();
         tokio::spawn(async move {
             results
@@ -204,6 +211,19 @@ impl Stage {
         let request = Some("request-1".to_owned());
         let envelope = Envelope::first(job.image_id().uuid(), request, None);
         self.broker.publisher().publish(&envelope, job).await.unwrap();
+    }
+
+    /// Publishes any job to the backfill.
+    pub(crate) async fn publish_backfill(&self, job: &Job) {
+        let outgoing = Outgoing {
+            work: Work::Backfill,
+            type_name: job.type_name().to_owned(),
+            envelope: Envelope::first(job.image_id().uuid(), None, None),
+            body: job.encode().unwrap(),
+        };
+        for answer in self.broker.publisher().publish_batch(&[outgoing]).await {
+            answer.unwrap();
+        }
     }
 
     /// All answers so far about an image.

@@ -54,7 +54,7 @@ pub(super) async fn reprocess(settings: &Settings, chosen: Reprocess) -> anyhow:
     };
     let total = count(&database, &choice).await?;
     if chosen.dry_run {
-        say(&format!("{total} pictures would be made again."));
+        say(&format!("Pictures to be made again: {total}"));
         return Ok(true);
     }
     if let StoredVariants::MadeBefore(time) = choice.stored {
@@ -168,14 +168,12 @@ impl Run {
     async fn summarise(&mut self, passed_over: usize) -> anyhow::Result<bool> {
         let (Counts { done, failed, .. }, others) = self.look().await?;
         let took = humantime::format_duration(Duration::from_secs(self.begun.elapsed().as_secs()));
-        say(&format!(
-            "{done} pictures made again, {failed} failed, in {took}."
-        ));
+        say(&format!("Made again: {done}; failed: {failed}; in {took}."));
         if others > 0 {
-            say(&format!("{others} more are under way, asked for by other runs."));
+            say(&format!("Under way for other runs: {others}"));
         }
         if passed_over > 0 {
-            say(&format!("{passed_over} were busy; run this again for them."));
+            say(&format!("Busy: {passed_over}; run this again for them."));
         }
         if failed > 0 {
             for picture in images_reprocess_failed(&self.database, self.choice.run, NAMED).await? {
