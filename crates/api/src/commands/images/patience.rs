@@ -14,7 +14,7 @@ pub(super) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StorageError>)
     loop {
         match ask().await {
             Err(error) if error.is_unavailable() && begun.elapsed() < LONGEST => {
-                tokio::time::sleep(PAUSE).await
+                tokio::time::sleep(PAUSE).await;
             }
             outcome => return outcome,
         }
