@@ -17,7 +17,10 @@ use std::{
 use bytes::Bytes;
 use domain::{ImageFormat, Placeholder};
 use image_worker::render::{ChildProgram, RenderLimits, Renderer, serve_with};
-use imaging::{ImagingError, RenderProfile, Rendered, RenderedVariant, StepTimings};
+use imaging::{
+    AvifProfile, ImagingError, JpegProfile, RenderProfile, Rendered, RenderedVariant, StepTimings,
+    WebpProfile,
+};
 use nix::sys::{
     resource::{Resource, UsageWho, getrlimit, getrusage},
     time::TimeValLike as _,
@@ -49,8 +52,15 @@ fn work(mark: &str) -> ExitCode {
         max_pixels: 1,
         background: [0; 3],
         variants: Vec::new(),
-        jpeg: None,
-        webp: None,
+        jpeg: JpegProfile { quality: 1 },
+        webp: WebpProfile {
+            quality: 1,
+            method: 0,
+        },
+        avif: AvifProfile {
+            quality: 1,
+            speed: 10,
+        },
     };
     let limits = RenderLimits {
         concurrency: 1,
