@@ -75,10 +75,6 @@ pub fn render_profile(settings: &Images) -> RenderProfile {
 }
 
 fn variant_profile(variant: &Variant, formats: &Formats) -> VariantProfile {
-    let formats = match variant.formats.as_slice() {
-        [] => formats.enabled(),
-        own => own.to_vec(),
-    };
     VariantProfile {
         name: variant.name.clone(),
         width: variant.width,
@@ -88,6 +84,7 @@ fn variant_profile(variant: &Variant, formats: &Formats) -> VariantProfile {
             settings::Fit::Cover => Fit::Cover,
         },
         formats: formats
+            .of(variant)
             .into_iter()
             .map(|format| match format {
                 Format::Jpeg => ImageFormat::Jpeg,

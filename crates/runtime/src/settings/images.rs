@@ -149,6 +149,14 @@ impl Formats {
         Self { jpeg, webp, avif }
     }
 
+    /// What a variant is made in: its own formats, or else those that are enabled.
+    pub fn of(&self, variant: &Variant) -> Vec<Format> {
+        match variant.formats.as_slice() {
+            [] => self.enabled(),
+            own => own.to_vec(),
+        }
+    }
+
     /// What a variant is made in that names no formats of its own.
     pub fn enabled(&self) -> Vec<Format> {
         let formats = [

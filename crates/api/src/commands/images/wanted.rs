@@ -1,7 +1,7 @@
 //! What the settings say of a variant.
 
 use domain::ImageFormat;
-use runtime::{Settings, settings::Images};
+use runtime::{Settings, settings::Format};
 
 /// The formats that the variant `name` is made in.
 ///
@@ -9,14 +9,16 @@ use runtime::{Settings, settings::Images};
 /// The settings have no such variant; the error names those that they have.
 pub(super) fn formats_of(settings: &Settings, name: &str) -> anyhow::Result<Vec<ImageFormat>> {
     let images = &settings.images;
+    let mut variants = images.variants.iter();
+    if let Some(variant) = variants.find(|variant| variant.name == name) {
+        let formats = images.formats.of(variant).into_iter();
+        return Ok(formats.map(image_format).collect());
+    }
     let names: Vec<&str> = images
         .variants
         .iter()
         .map(|variant| variant.name.as_str())
         .collect();
-    if names.contains(&name) {
-        return Ok(formats(images));
-    }
     anyhow::bail!(
         "there is no variant {name:?} in images.variants (from {}); there is {}",
         settings.source_of("images.variants"),
@@ -24,12 +26,10 @@ pub(super) fn formats_of(settings: &Settings, name: &str) -> anyhow::Result<Vec<
     )
 }
 
-fn formats(images: &Images) -> Vec<ImageFormat> {
-    let formats = &images.formats;
-    let all = [
-        (ImageFormat::Jpeg, formats.jpeg.enabled),
-        (ImageFormat::WebP, formats.webp.enabled),
-    ];
-    let enabled = all.into_iter().filter(|(_, is_enabled)| *is_enabled);
-    enabled.map(|(format, _)| format).collect()
+fn image_format(format: Format) -> ImageFormat {
+    match format {
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Webp => ImageFormat::WebP,
+        Format::Avif => ImageFormat::Avif,
+    }
 }
