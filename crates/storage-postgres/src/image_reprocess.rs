@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     IntoSql as _, QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl as _;
 use domain::{AccountId, ImageFormat, ImageId};
@@ -14,10 +14,9 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::{StorageError, fit},
-    image_reprocess_end::Reprocess,
-    image_restart::source_of,
+    image_reprocess_end::ReprocessRow,
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox::outbox_insert_in_txn,
 };
 
 /// Which of the images that are ready are made again. Those that are under way never are, nor those that this run has
@@ -165,30 +164,13 @@ pub async fn images_reprocess_page(
 }
 
 const LOCK: &str = "SELECT id, account_id, product_id, \
-    greatest(generation, coalesce(reprocess_generation, 0)) + 1 AS next, source_url, source_key, original_key \
+    greatest(generation, coalesce(reprocess_generation, 0)) + 1 AS generation, \
+    reprocess_asks AS asks, source_url, source_key, original_key \
     FROM images WHERE id = ANY($1) AND status = 'ready' AND reprocess_silent_since IS NULL \
     AND (reprocess_run IS NULL OR reprocess_run < $2) ORDER BY id FOR UPDATE SKIP LOCKED";
 
 const ASK: &str = "UPDATE images SET reprocess_generation = greatest(generation, coalesce(reprocess_generation, 0)) + 1, \
     reprocess_run = $2, reprocess_silent_since = now(), reprocess_asks = 0, reprocess_error = NULL WHERE id = ANY($1)";
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    account_id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    product_id: Uuid,
-    #[diesel(sql_type = Integer)]
-    next: i32,
-    #[diesel(sql_type = Nullable<Text>)]
-    source_url: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    source_key: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    original_key: Option<String>,
-}
 
 /// Asks for the next generation of each of these images, for the run that began at `run`. They go on showing what they
 /// have. Images that somebody holds are passed over, so that nobody waits for this and this waits for nobody.
@@ -205,7 +187,7 @@ pub async fn images_reprocess_ask(
     lease
         .transact(async {
             let named: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            let rows: Vec<Row> = sql_query(LOCK)
+            let rows: Vec<ReprocessRow> = sql_query(LOCK)
                 .bind::<Array<SqlUuid>, _>(named)
                 .bind::<Timestamptz, _>(run)
                 .load(&mut &*connection)
@@ -218,7 +200,10 @@ pub async fn images_reprocess_ask(
                 return Ok(End::Rollback(outcome));
             }
             let locked: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-            let jobs = rows.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+            let jobs = rows
+                .into_iter()
+                .map(ReprocessRow::job)
+                .collect::<Result<Vec<_>, _>>()?;
             let update = sql_query(ASK)
                 .bind::<Array<SqlUuid>, _>(locked)
                 .bind::<Timestamptz, _>(run);
@@ -229,17 +214,6 @@ pub async fn images_reprocess_ask(
             Ok(End::Commit(outcome))
         })
         .await
-}
-
-fn job(row: Row) -> Result<OutboxEntry, StorageError> {
-    let ask = Reprocess {
-        account_id: row.account_id.into(),
-        product_id: row.product_id.into(),
-        image_id: row.id.into(),
-        generation: row.next,
-        source: source_of(row.source_url, row.original_key.or(row.source_key))?,
-    };
-    ask.job(&Cause::default())
 }
 
 const PROGRESS: &str = "SELECT count(*) AS under_way, count(*) FILTER (WHERE reprocess_run = $1) AS of_run, \

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use diesel::{
-    QueryDsl as _, QueryableByName,
+    QueryDsl as _,
     dsl::exists,
     sql_query,
-    sql_types::{Array, BigInt, Integer, Interval, Nullable, Text, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Integer, Interval, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl as _;
 use futures_util::future::join;
@@ -17,10 +17,9 @@ use crate::{
     error::{StorageError, fit},
     expression::IsBackfill,
     image_asks::{ASKS_MAX, SilentImage, StuckImages},
-    image_reprocess_end::Reprocess,
-    image_restart::source_of,
+    image_reprocess_end::ReprocessRow,
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox::outbox_insert_in_txn,
     reconciler::interval,
     schema::outbox,
 };
@@ -31,26 +30,6 @@ const STUCK: &str = "SELECT id, account_id, product_id, reprocess_generation AS 
     ORDER BY reprocess_silent_since, id LIMIT $3 FOR UPDATE SKIP LOCKED";
 
 const NOTE: &str = "UPDATE images SET reprocess_silent_since = now(), reprocess_asks = reprocess_asks + 1 WHERE id = ANY($1)";
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    account_id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    product_id: Uuid,
-    #[diesel(sql_type = Integer)]
-    generation: i32,
-    #[diesel(sql_type = Integer)]
-    asks: i32,
-    #[diesel(sql_type = Nullable<Text>)]
-    source_url: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    source_key: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    original_key: Option<String>,
-}
 
 /// As [`crate::images_stuck_ask`], of ready images that are to be made again.
 ///
@@ -65,13 +44,13 @@ pub async fn images_reprocess_stuck_ask(
     let connection = lease.connection();
     lease
         .transact(async {
-            let rows: Vec<Row> = sql_query(STUCK)
+            let rows: Vec<ReprocessRow> = sql_query(STUCK)
                 .bind::<Interval, _>(interval(silence))
                 .bind::<Integer, _>(ASKS_MAX)
                 .bind::<BigInt, _>(i64::from(limit))
                 .load(&mut &*connection)
                 .await?;
-            let (silent, stuck): (Vec<Row>, Vec<Row>) =
+            let (silent, stuck): (Vec<ReprocessRow>, Vec<ReprocessRow>) =
                 rows.into_iter().partition(|row| row.asks >= ASKS_MAX);
             let ids: Vec<Uuid> = stuck.iter().map(|row| row.id).collect();
             let outcome = StuckImages {
@@ -81,7 +60,10 @@ pub async fn images_reprocess_stuck_ask(
             if ids.is_empty() {
                 return Ok(End::Rollback(outcome));
             }
-            let jobs = stuck.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+            let jobs = stuck
+                .into_iter()
+                .map(ReprocessRow::job)
+                .collect::<Result<Vec<_>, _>>()?;
             let note = sql_query(NOTE).bind::<Array<SqlUuid>, _>(ids);
             let noted = note.execute(&mut &*connection);
             let (noted, inserted) = join(noted, outbox_insert_in_txn(connection, &jobs)).await;
@@ -92,18 +74,7 @@ pub async fn images_reprocess_stuck_ask(
         .await
 }
 
-fn job(row: Row) -> Result<OutboxEntry, StorageError> {
-    let ask = Reprocess {
-        account_id: row.account_id.into(),
-        product_id: row.product_id.into(),
-        image_id: row.id.into(),
-        generation: row.generation,
-        source: source_of(row.source_url, row.original_key.or(row.source_key))?,
-    };
-    ask.job(&Cause::default())
-}
-
-fn silent_read(row: &Row) -> Result<SilentImage, StorageError> {
+fn silent_read(row: &ReprocessRow) -> Result<SilentImage, StorageError> {
     Ok(SilentImage {
         product_id: row.product_id.into(),
         image_id: row.id.into(),

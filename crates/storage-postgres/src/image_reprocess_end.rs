@@ -3,17 +3,19 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods as _, IntoSql as _, NullableExpressionMethods as _, QueryDsl as _,
-    sql_types::Timestamptz,
+    ExpressionMethods as _, IntoSql as _, NullableExpressionMethods as _, QueryDsl as _, QueryableByName,
+    sql_types::{Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ImageId, ProductId};
 use futures_util::future::join;
 use messages::{ImageFailedV1, ImageProcessV1, ImagePurgeV1, ImageSource, Job, Work};
+use uuid::Uuid;
 
 use crate::{
     error::StorageError,
     expression::Prepared,
+    image_restart::source_of,
     outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
 };
@@ -39,6 +41,41 @@ impl Reprocess {
             source: self.source,
         });
         OutboxEntry::to(Work::Backfill, account, &job, cause)
+    }
+}
+
+/// A ready image of which a generation is asked for, and how often it has been.
+#[derive(QueryableByName)]
+pub(crate) struct ReprocessRow {
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) account_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) product_id: Uuid,
+    #[diesel(sql_type = Integer)]
+    pub(crate) generation: i32,
+    #[diesel(sql_type = Integer)]
+    pub(crate) asks: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    source_url: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    source_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    original_key: Option<String>,
+}
+
+impl ReprocessRow {
+    /// The job of its generation, from the kept original if there is one.
+    pub(crate) fn job(self) -> Result<OutboxEntry, StorageError> {
+        let ask = Reprocess {
+            account_id: self.account_id.into(),
+            product_id: self.product_id.into(),
+            image_id: self.id.into(),
+            generation: self.generation,
+            source: source_of(self.source_url, self.original_key.or(self.source_key))?,
+        };
+        ask.job(&Cause::default())
     }
 }
 
