@@ -5,7 +5,8 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
 use imaging::render;
 
 use crate::fixtures::{
-    QUARTERS, chunk, file, is_close, jpeg_cmyk, jpeg_cmyk_plain, jpeg_ycck, profile, quarters, quarters_of,
+    assert_quarters, chunk, file, is_close, jpeg_cmyk, jpeg_cmyk_plain, jpeg_ycck, profile, quarters,
+    quarters_of,
 };
 
 #[test]
@@ -17,12 +18,7 @@ fn inks_become_colours_with_and_without_adobes_marker() {
         ("plain", jpeg_cmyk_plain(&picture)),
     ] {
         let rendered = render(&source, &profile(&[160])).unwrap();
-        for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
-            assert!(
-                is_close(found, expected, 16),
-                "{name}: {found:?}, not {expected:?}"
-            );
-        }
+        assert_quarters(&rendered, Jpeg, 16, name);
     }
 }
 

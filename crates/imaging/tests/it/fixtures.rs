@@ -142,6 +142,16 @@ pub(crate) fn half_clear(width: u32, height: u32) -> RgbaImage {
     })
 }
 
+/// Sees that a variant shows [`quarters`]; `name` says of which case, should it not.
+pub(crate) fn assert_quarters(rendered: &Rendered, format: domain::ImageFormat, tolerance: u8, name: &str) {
+    for (found, expected) in quarters_of(rendered, format).into_iter().zip(QUARTERS) {
+        assert!(
+            is_close(found, expected, tolerance),
+            "{name}: {found:?}, not {expected:?}"
+        );
+    }
+}
+
 /// The colours in the middle of each quarter of the variant of a format.
 pub(crate) fn quarters_of(rendered: &Rendered, format: domain::ImageFormat) -> [[u8; 3]; 4] {
     let variant = rendered

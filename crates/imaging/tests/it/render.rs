@@ -6,7 +6,7 @@ use imaging::render;
 use moxcms::ColorProfile;
 
 use crate::fixtures::{
-    QUARTERS, exif, file, half_clear, is_close, jpeg, jpeg_cmyk, profile, quarters, quarters_of,
+    assert_quarters, exif, file, half_clear, is_close, jpeg, jpeg_cmyk, profile, quarters, quarters_of,
 };
 
 #[test]
@@ -25,12 +25,7 @@ fn every_format_becomes_both_formats() {
             (320, 240, format)
         );
         for output in [Jpeg, WebP] {
-            for (found, expected) in quarters_of(&rendered, output).into_iter().zip(QUARTERS) {
-                assert!(
-                    is_close(found, expected, 12),
-                    "{format} to {output}: {found:?}, not {expected:?}"
-                );
-            }
+            assert_quarters(&rendered, output, 12, &format!("{format} to {output}"));
         }
     }
 }
@@ -59,12 +54,7 @@ fn each_orientation_ends_upright() {
         );
         let variant = &rendered.variants[0];
         assert_eq!((variant.width, variant.height), (120, 80), "orientation {value}");
-        for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
-            assert!(
-                is_close(found, expected, 12),
-                "orientation {value}: {found:?}, not {expected:?}"
-            );
-        }
+        assert_quarters(&rendered, Jpeg, 12, &format!("orientation {value}"));
     }
 }
 
@@ -136,9 +126,7 @@ fn sixteen_bits_become_eight() {
 #[test]
 fn the_inks_of_a_print_become_colours() {
     let rendered = render(&jpeg_cmyk(&quarters(160, 120)), &profile(&[160])).unwrap();
-    for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
-        assert!(is_close(found, expected, 14), "{found:?}, not {expected:?}");
-    }
+    assert_quarters(&rendered, Jpeg, 14, "inks");
 }
 
 #[test]

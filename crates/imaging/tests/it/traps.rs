@@ -10,7 +10,8 @@ use moxcms::ColorProfile;
 
 use crate::{
     fixtures::{
-        QUARTERS, chunk, exif, file, is_close, jpeg, jpeg_not_interleaved, profile, quarters, quarters_of,
+        assert_quarters, chunk, exif, file, is_close, jpeg, jpeg_not_interleaved, profile, quarters,
+        quarters_of,
     },
     riff::{finish_riff, push_chunk, webp_body, webp_extended},
 };
@@ -22,12 +23,7 @@ fn a_jpeg_with_a_scan_for_each_colour_keeps_its_colours() {
     assert_eq!((count(0xc0), count(0xda)), (1, 3), "baseline, in three scans");
     for edge in [320, 160, 40] {
         let rendered = render(&source, &profile(&[edge])).unwrap();
-        for (found, expected) in quarters_of(&rendered, Jpeg).into_iter().zip(QUARTERS) {
-            assert!(
-                is_close(found, expected, 12),
-                "{edge}: {found:?}, not {expected:?}"
-            );
-        }
+        assert_quarters(&rendered, Jpeg, 12, &format!("{edge}"));
     }
 }
 
@@ -40,9 +36,7 @@ fn a_webp_is_turned_upright_with_or_without_the_jpeg_prefix_of_its_exif() {
         let header = probe(&source).unwrap();
         assert_eq!((header.width, header.height), (300, 200));
         let rendered = render(&source, &profile(&[150])).unwrap();
-        for (found, expected) in quarters_of(&rendered, WebP).into_iter().zip(QUARTERS) {
-            assert!(is_close(found, expected, 12), "{found:?}, not {expected:?}");
-        }
+        assert_quarters(&rendered, WebP, 12, "WebP");
     }
 }
 
@@ -66,12 +60,7 @@ fn each_orientation_of_a_png_or_webp_ends_upright() {
         for source in [png, webp_extended(&stored, 0x08, &[(b"EXIF", &exif[..])])] {
             let rendered = render(&source, &profile(&[150])).unwrap();
             assert_eq!((rendered.width, rendered.height), (300, 200), "{value}");
-            for (found, expected) in quarters_of(&rendered, WebP).into_iter().zip(QUARTERS) {
-                assert!(
-                    is_close(found, expected, 12),
-                    "{value}: {found:?}, not {expected:?}"
-                );
-            }
+            assert_quarters(&rendered, WebP, 12, &format!("{value}"));
         }
     }
 }
