@@ -27,9 +27,9 @@ fn main() -> Result<(), Fault> {
     let mut output = io::stdout();
     for (number, line) in io::stdin().lines().enumerate() {
         line?;
-        let (cpu, began) = (own_cpu_seconds(), Instant::now());
+        let (cpu, began) = (own_cpu_seconds()?, Instant::now());
         let rendered = imaging::render(&source, &profile)?;
-        let (cpu, wall) = (own_cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+        let (cpu, wall) = (own_cpu_seconds()? - cpu, began.elapsed().as_secs_f64());
         if number == 0 {
             for variant in &rendered.variants {
                 let name = format!("{}.{}", variant.name, variant.format.as_str());
