@@ -6,11 +6,11 @@ use broker::{Broker, DeadLetters, Delivery, GiveUp, Handler, Outcome, Outgoing, 
 use domain::{ImageError, ImageErrorCode};
 use messages::{Envelope, ImageFailedV1, ImageProcessV1, ImagePurgeV1, ImageResult, Job, Message as _, Work};
 use testkit::eventually;
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::TestApp,
+    commands::{Said, command, said},
     results::{broker_config, until},
 };
 
@@ -145,35 +145,8 @@ async fn only_what_is_meant_is_dropped() {
     assert!(!unmeant.is_success, "{unmeant:?}");
 }
 
-/// What a command said, and whether it succeeded.
-#[derive(Debug)]
-struct Said {
-    is_success: bool,
-    text: String,
-}
-
-impl Said {
-    fn says(&self, words: &str) -> bool {
-        self.text.contains(words)
-    }
-}
-
 async fn dead_letters(app: &TestApp, arguments: &[&str]) -> Said {
-    let settings = [app.database.settings(), app.broker.settings()].concat();
-    let output = Command::new(env!("CARGO_BIN_EXE_api"))
-        .arg("dead-letters")
-        .args(arguments)
-        .current_dir(std::env::temp_dir())
-        .envs(settings)
-        .env("PMS__AWS__PUBLIC_BASE_URL", "https://pictures.example.com")
-        .output()
-        .await
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    Said {
-        is_success: output.status.success(),
-        text: String::from_utf8(said).unwrap(),
-    }
+    said(command(app, &["dead-letters"], arguments)).await
 }
 
 fn away() -> Outcome {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped must fail the test")]
 
 mod app;
+mod commands;
 mod create;
 mod dead_letters;
 mod delete;

@@ -1,6 +1,6 @@
 //! `api images reprocess`, as an operator sees it.
 
-use std::{process::Output, time::Duration};
+use std::time::Duration;
 
 use broker::{BackfillShare, Broker, Delivery, GiveUp, Handler, Outcome, PublishError, Publisher};
 use domain::{ImageError, ImageErrorCode, ImageFormat, Variant};
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{Answer, TestApp},
+    commands::{self, Said, said},
     results::{broker_config, until},
 };
 
@@ -175,41 +176,12 @@ async fn ready(app: &TestApp, images: usize) -> Answer {
     until(app, created.id(), |product| product["images_status"] == "ready").await
 }
 
-/// What a command said, and whether it succeeded.
-#[derive(Debug)]
-struct Said {
-    is_success: bool,
-    text: String,
-}
-
-impl Said {
-    fn says(&self, words: &str) -> bool {
-        self.text.contains(words)
-    }
-}
-
 fn command(app: &TestApp, arguments: &[&str]) -> Command {
-    let settings = [app.database.settings(), app.broker.settings()].concat();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
-    command
-        .args(["images", "reprocess"])
-        .args(arguments)
-        .current_dir(std::env::temp_dir())
-        .envs(settings)
-        .env("PMS__AWS__PUBLIC_BASE_URL", "https://pictures.example.com");
-    command
+    commands::command(app, &["images", "reprocess"], arguments)
 }
 
 async fn reprocess(app: &TestApp, arguments: &[&str]) -> Said {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command(app, arguments).output().await.unwrap();
-    Said {
-        is_success: status.success(),
-        text: String::from_utf8([stdout, stderr].concat()).unwrap(),
-    }
+    said(command(app, arguments)).await
 }
 
 /// Answers jobs as a worker does, without a picture.
