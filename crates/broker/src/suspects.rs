@@ -137,11 +137,14 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         match live.until(Instant::now() + self.patience, step).await {
             Some(Ok(value)) => Ok(value),
             Some(Err(error)) => {
-                live.suspect(format!("suspects cannot be looked after: {}", chain(&error)));
+                live.suspect(format!(
+                    "suspects or the backfill cannot be looked after: {}",
+                    chain(&error)
+                ));
                 Err(End::Lost)
             }
             None => {
-                live.suspect("suspects could not be looked after in time");
+                live.suspect("suspects or the backfill could not be looked after in time");
                 Err(End::Lost)
             }
         }
