@@ -6,6 +6,7 @@
     reason = "a test that cannot go on must fail, and say why"
 )]
 
+mod addresses;
 mod backfill;
 mod binary;
 mod bounds;
