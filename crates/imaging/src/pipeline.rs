@@ -68,21 +68,20 @@ pub struct StepTimings {
 /// Makes all variants of a picture.
 ///
 /// # Errors
-/// See [`ImagingError`]. A decoder that panics has met a damaged picture.
+/// See [`ImagingError`]. A decoder that panics has met a damaged picture; an encoder that does so has a bug.
 pub fn render(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> {
-    shielded(|| run(bytes, profile))
-}
-
-fn run(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> {
     let probe = probe(bytes)?;
     limits::check(&probe, profile.max_pixels)?;
     let mut timings = StepTimings::default();
     let steps = steps(&probe, profile);
     let largest = steps.first().map_or((1, 1), |step| step.frame);
     let decoded = timed(&mut timings.decode, || {
-        decode::decode(bytes, &probe, largest.0.max(largest.1))
+        shielded(|| decode::decode(bytes, &probe, largest.0.max(largest.1)))
     })?;
-    let mut current = timed(&mut timings.resize, || first_frame(decoded, &probe, largest))?;
+    // The colour profile comes from the picture, too.
+    let mut current = timed(&mut timings.resize, || {
+        shielded(|| first_frame(decoded, &probe, largest))
+    })?;
     let mut variants = Vec::new();
     for step in &steps {
         if current.size() != step.frame {

@@ -52,18 +52,25 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
         ImageFormat::Jpeg => jpeg_header(bytes),
         format @ ImageFormat::Png => {
             let decoder = decode::open_png(bytes).map_err(ImagingError::corrupt)?;
-            let animated = decoder.is_apng().unwrap_or(false);
             Ok(Probe {
-                animated,
+                animated: decode::png_is_animated(bytes),
                 ..read(format, decoder)
             })
         }
         format @ ImageFormat::WebP => {
-            decode::check_webp_metadata(bytes)?;
+            let chunks = decode::webp_chunks(bytes)?;
             let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(ImagingError::corrupt)?;
-            let animated = decoder.has_animation();
+            let (width, height) = decoder.dimensions();
+            if chunks
+                .lossy
+                .is_some_and(|lossy| lossy.0 > width || lossy.1 > height)
+            {
+                return Err(ImagingError::corrupt(
+                    "its picture is larger than its header says",
+                ));
+            }
             Ok(Probe {
-                animated,
+                animated: decoder.has_animation() && chunks.frames > 1,
                 ..read(format, decoder)
             })
         }

@@ -3,9 +3,11 @@
 use std::ffi::c_int;
 
 use mozjpeg_sys::{
-    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, jpeg_common_struct, jpeg_error_mgr,
-    jpeg_std_error,
+    JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC,
+    jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
+
+use crate::error::NoMemory;
 
 /// Unwinds on every error, and on the warnings that mean missing pixels. Other warnings are common in good files.
 pub(super) fn strict() -> jpeg_error_mgr {
@@ -20,7 +22,10 @@ pub(super) fn strict() -> jpeg_error_mgr {
 }
 
 extern "C-unwind" fn exit(common: &mut jpeg_common_struct) {
-    std::panic::resume_unwind(Box::new(format!("JPEG error {}", code(common))));
+    match code(common) {
+        JERR_OUT_OF_MEMORY => std::panic::resume_unwind(Box::new(NoMemory)),
+        code => std::panic::resume_unwind(Box::new(format!("JPEG error {code}"))),
+    }
 }
 
 extern "C-unwind" fn warn(common: &mut jpeg_common_struct, level: c_int) {

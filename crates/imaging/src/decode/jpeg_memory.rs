@@ -32,6 +32,8 @@ fn is_one_scan(bytes: &[u8], components: usize) -> bool {
             // Bytes that fill up, and markers of which nothing follows.
             (0xff, _) => rest = &rest[1..],
             (0x01 | 0xd0..=0xd7, _) => rest = after,
+            // The library passes over this and looks for the next marker from here on, wherever that is.
+            (0x00, _) => return false,
             (0xc2 | 0xc6 | 0xca | 0xce, _) => return false,
             (0xda, [_, _, count, ..]) => return usize::from(*count) == components,
             (_, [high, low, ..]) => {

@@ -5,6 +5,7 @@ mod jpeg;
 mod jpeg_errors;
 mod jpeg_memory;
 mod others;
+mod png;
 mod webp;
 
 use domain::ImageFormat;
@@ -12,7 +13,8 @@ use domain::ImageFormat;
 pub(crate) use gif::{first_frame as first_gif_frame, is_animated as gif_is_animated};
 pub(crate) use jpeg::header as jpeg_header;
 pub(crate) use others::open_png;
-pub(crate) use webp::check_metadata as check_webp_metadata;
+pub(crate) use png::is_animated as png_is_animated;
+pub(crate) use webp::chunks as webp_chunks;
 
 use crate::{error::ImagingError, pixels::Pixels, probe::Probe};
 

@@ -6,7 +6,11 @@ mod webp;
 
 use domain::ImageFormat;
 
-use crate::{error::ImagingError, pixels::Pixels, profile::RenderProfile};
+use crate::{
+    error::{ImagingError, encoding},
+    pixels::Pixels,
+    profile::RenderProfile,
+};
 
 /// Writes a picture. Transparency is kept where the format knows it.
 pub(crate) fn encode(
@@ -14,7 +18,7 @@ pub(crate) fn encode(
     format: ImageFormat,
     profile: &RenderProfile,
 ) -> Result<Vec<u8>, ImagingError> {
-    match format {
+    encoding(format, || match format {
         ImageFormat::Jpeg => jpeg::encode(&pixels.flattened(profile.background), profile.jpeg),
         ImageFormat::WebP => webp::encode(pixels, profile.webp),
         ImageFormat::Avif => avif::encode(pixels, profile.avif),
@@ -22,5 +26,5 @@ pub(crate) fn encode(
             format: format.as_str(),
             reason: "variants are not written in this format".to_owned(),
         }),
-    }
+    })
 }

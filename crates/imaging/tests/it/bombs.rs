@@ -7,6 +7,7 @@ use imaging::{probe, render};
 use crate::{
     fixtures::{chunk, file, jpeg, profile, quarters},
     memory::largest_allocation,
+    riff::{finish_riff, push_chunk, webp_extended},
 };
 
 /// More than any header needs, and far less than any of the bombs asks for.
@@ -59,6 +60,52 @@ fn thirty_four_bytes_of_webp_do_not_become_a_gigabyte() {
     let (refused, largest) = largest_allocation(|| render(&bytes, &profile(&[50])).unwrap_err());
     assert_eq!(refused.code(), TooManyPixels, "{refused}");
     assert!(largest < SOME, "{largest} bytes at once");
+}
+
+#[test]
+fn a_lossy_webp_may_not_be_larger_than_its_header_says() {
+    // A key frame of 16,383 × 16,383, whose first partition is one kilobyte of nothing.
+    let mut picture = vec![0x00, 0x80, 0x00, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f];
+    picture.extend([0; 2048]);
+    let named = |name: &[u8; 4], data: &[u8]| {
+        let mut bytes = Vec::new();
+        push_chunk(&mut bytes, name, data);
+        bytes
+    };
+    // A frame of 40 × 40 at (0, 0).
+    let frame = |chunks: &[Vec<u8>]| {
+        let header = vec![0, 0, 0, 0, 0, 0, 39, 0, 0, 39, 0, 0, 100, 0, 0, 0x02];
+        named(b"ANMF", &[header, chunks.concat()].concat())
+    };
+    let lossy = named(b"VP8 ", &picture);
+    let alpha = named(b"ALPH", &[0; 1601]);
+    let animation = named(b"ANIM", &[0; 6]);
+    for (name, flags, chunks) in [
+        ("still", 0x00, vec![lossy.clone()]),
+        (
+            "animated",
+            0x02,
+            vec![animation.clone(), frame(std::slice::from_ref(&lossy))],
+        ),
+        (
+            "behind transparency",
+            0x12,
+            vec![animation.clone(), frame(&[alpha.clone(), lossy])],
+        ),
+        (
+            "under another name",
+            0x12,
+            vec![animation, frame(&[alpha, named(b"NONE", &picture)])],
+        ),
+    ] {
+        let mut bytes = webp_extended(&quarters(40, 40), flags, &[]);
+        bytes.truncate(30);
+        bytes.extend(chunks.concat());
+        finish_riff(&mut bytes);
+        let (refused, largest) = largest_allocation(|| render(&bytes, &profile(&[50])).unwrap_err());
+        assert_eq!(refused.code(), CorruptImage, "{name}: {refused}");
+        assert!(largest < SOME, "{name}: {largest} bytes at once");
+    }
 }
 
 #[test]
@@ -123,6 +170,13 @@ fn coefficients_that_are_kept_for_the_whole_picture_count() {
         refused.to_string(),
         "takes 960000 bytes once it is decoded; at most 959996 are accepted"
     );
+    // What the decoder passes over must not hide the scans from whoever counts before it: here, a segment as long as the
+    // whole file, with the sign of a single scan behind it.
+    let mut disguised = progressive.clone();
+    let length = u16::try_from(progressive.len()).unwrap().to_be_bytes();
+    disguised.splice(2..2, [0xff, 0x00, length[0], length[1]]);
+    disguised.extend([0xff, 0xda, 0, 12, 3]);
+    assert_eq!(render(&disguised, &wanted).unwrap_err(), refused);
     // In one scan nothing is kept.
     let baseline = jpeg(&picture, &[], sharp_colours);
     wanted.max_pixels = 160_000;

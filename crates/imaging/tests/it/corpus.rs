@@ -26,7 +26,7 @@ fn every_file_of_the_corpus_is_rendered_or_refused_and_none_for_our_own_fault() 
             "avif.jpg" | "heic.jpg" | "page.jpg" | "document.jpg" | "drawing.jpg" => {
                 assert_eq!(code, Err(UnsupportedFormat), "{name}");
             }
-            "half.png" | "half.gif" | "half.jpg" | "metadata-without-end.webp" => {
+            "half.png" | "half.gif" | "half.jpg" | "metadata-without-end.webp" | "beyond-canvas.webp" => {
                 assert_eq!(code, Err(CorruptImage), "{name}");
             }
             _ => assert!(

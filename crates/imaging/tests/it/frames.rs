@@ -24,24 +24,24 @@ fn gif(frames: usize, edge: u32) -> Vec<u8> {
     bytes
 }
 
-fn animated_webp() -> Vec<u8> {
+fn animated_webp(colours: &[[u8; 3]]) -> Vec<u8> {
     let mut bytes = webp_extended(&RgbImage::new(40, 40), 0x02, &[]);
     bytes.truncate(30);
     push_chunk(&mut bytes, b"ANIM", &[0; 6]);
-    for colour in [[200, 0, 0], [0, 0, 200]] {
+    for colour in colours {
         // At (0, 0), 40 × 40, for 100 ms, without blending.
         let mut frame = vec![0, 0, 0, 0, 0, 0, 39, 0, 0, 39, 0, 0, 100, 0, 0, 0x02];
-        frame.extend(webp_body(&RgbImage::from_pixel(40, 40, Rgb(colour))));
+        frame.extend(webp_body(&RgbImage::from_pixel(40, 40, Rgb(*colour))));
         push_chunk(&mut bytes, b"ANMF", &frame);
     }
     finish_riff(&mut bytes);
     bytes
 }
 
-/// A PNG that says it is animated: its picture is the first of two frames.
-fn animated_png() -> Vec<u8> {
+/// A PNG that says it is animated: its picture is the first of so many frames.
+fn animated_png(frames: u8) -> Vec<u8> {
     let mut bytes = file(RgbImage::from_pixel(40, 40, Rgb([200, 0, 0])), ImageFormat::Png);
-    bytes.splice(33..33, chunk(*b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]));
+    bytes.splice(33..33, chunk(*b"acTL", &[0, 0, 0, frames, 0, 0, 0, 0]));
     bytes
 }
 
@@ -49,14 +49,16 @@ fn animated_png() -> Vec<u8> {
 fn an_animation_is_called_one_and_a_still_picture_is_not() {
     for (name, bytes) in [
         ("gif", gif(3, 40)),
-        ("webp", animated_webp()),
-        ("png", animated_png()),
+        ("webp", animated_webp(&[[200, 0, 0], [0, 0, 200]])),
+        ("png", animated_png(2)),
     ] {
         assert!(probe(&bytes).unwrap().animated, "{name}");
     }
     for (name, bytes) in [
         ("gif", gif(1, 40)),
         ("webp", file(quarters(40, 40), ImageFormat::WebP)),
+        ("webp of one frame", animated_webp(&[[200, 0, 0]])),
+        ("png of one frame", animated_png(1)),
         ("png", file(quarters(40, 40), ImageFormat::Png)),
         ("jpeg", file(quarters(40, 40), ImageFormat::Jpeg)),
     ] {
