@@ -79,9 +79,9 @@ fn work(mark: &str) -> ExitCode {
 fn obey(order: &str, before: u32, profile: &RenderProfile) -> Result<Rendered, ImagingError> {
     let (order, argument) = order.split_once(' ').unwrap_or((order, ""));
     match order {
-        "pid" => return Ok(saying(profile, process::id().to_string())),
-        "attempts" => return Ok(saying(profile, attempts(argument))),
-        "limits" => return Ok(saying(profile, limits())),
+        "pid" => return Ok(saying(profile, &process::id().to_string())),
+        "attempts" => return Ok(saying(profile, &attempts(argument))),
+        "limits" => return Ok(saying(profile, &limits())),
         "refuse" => return Err(ImagingError::UnsupportedFormat),
         "panic" => panic!("a decoder that panics outside of its shield"),
         "abort" => process::abort(),
@@ -96,33 +96,36 @@ fn obey(order: &str, before: u32, profile: &RenderProfile) -> Result<Rendered, I
         "grow" => grow(),
         "babble" => babble(),
         "rename" => {
-            let mut rendered = saying(profile, String::new());
+            let mut rendered = saying(profile, order);
             rendered.variants[0].name = "../../originals/of-somebody-else".to_owned();
             return Ok(rendered);
         }
         _ => {}
     }
-    Ok(saying(profile, order.to_owned()))
+    Ok(saying(profile, order))
 }
 
-/// A picture whose one variant holds `text`.
-fn saying(profile: &RenderProfile, text: String) -> Rendered {
+/// A picture each of whose variants holds `text`.
+fn saying(profile: &RenderProfile, text: &str) -> Rendered {
+    let variants = profile.variants.iter().flat_map(|variant| {
+        variant.formats.iter().map(|format| RenderedVariant {
+            name: variant.name.clone(),
+            format: *format,
+            width: 1,
+            height: 1,
+            bytes: text.as_bytes().to_vec(),
+        })
+    });
     Rendered {
         width: 1,
         height: 1,
         animated: false,
         format: ImageFormat::Png,
         placeholder: Placeholder {
-            thumbhash: String::new(),
+            thumbhash: "1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned(),
             color: "#000000".to_owned(),
         },
-        variants: vec![RenderedVariant {
-            name: profile.variants[0].name.clone(),
-            format: ImageFormat::Jpeg,
-            width: 1,
-            height: 1,
-            bytes: text.into_bytes(),
-        }],
+        variants: variants.collect(),
         timings: StepTimings::default(),
     }
 }

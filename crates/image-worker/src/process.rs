@@ -52,6 +52,11 @@ pub enum End {
     Failed(Failure),
     /// Another attempt may do better.
     Later(Failure),
+    /// Others took all the turns at the host of its source for so long that it gave up waiting.
+    Crowded {
+        /// The host's name and port.
+        host: String,
+    },
     /// The process stops, which is no fault of the job; it is as if it had never begun.
     Stopping,
 }
@@ -83,7 +88,7 @@ impl Processor {
     /// the same answer, which the receiver bears.
     ///
     /// [`Outcome::Done`] means that an answer is confirmed; the reason of [`Outcome::Retry`] is a [`Failure`] in the
-    /// form that [`Failure::of_reason`] reads. [`Outcome::PutBack`] comes only where the process stops.
+    /// form that [`Failure::of_reason`] reads. [`Outcome::PutBack`] comes where the process stops, and after a long wait for a crowded host.
     pub async fn process(&self, envelope: &Envelope, job: &ImageProcessV1) -> Outcome {
         let span = info_span!(
             "process",
@@ -117,7 +122,7 @@ impl Processor {
         let answer = match &end {
             End::Processed(processed) => Some(ImageResult::Processed(processed.clone())),
             End::Failed(failure) => Some(failed(envelope, job, failure)),
-            End::Later(_) | End::Stopping => None,
+            End::Later(_) | End::Crowded { .. } | End::Stopping => None,
         };
         // What nobody could be told of has not happened.
         let end = match answer {
@@ -130,7 +135,7 @@ impl Processor {
             End::Later(failure) => Outcome::Retry {
                 reason: failure.to_string(),
             },
-            End::Stopping => Outcome::PutBack,
+            End::Crowded { .. } | End::Stopping => Outcome::PutBack,
         }
     }
 
@@ -267,6 +272,10 @@ fn summarise(end: &End, duration_ms: f64) {
             code = failure.code.as_str(),
             cause = failure.explain(),
             "job not done yet",
+        ),
+        End::Crowded { host } => info!(
+            outcome = "put_back",
+            duration_ms, host, "job not done yet; too many wait for its host",
         ),
         End::Stopping => info!(
             outcome = "put_back",

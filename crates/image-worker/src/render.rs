@@ -89,7 +89,7 @@ impl Renderer {
         let outcome = match self.pool.render(place, source).await {
             Err(broken) => {
                 warn!(cause = %Causes(&broken), "rendering broke off; it is tried once more");
-                self.pool.render(place, source).await
+                self.pool.render_fresh(place, source).await
             }
             outcome => outcome,
         };

@@ -55,6 +55,7 @@ impl From<FetchError> for End {
     fn from(error: FetchError) -> Self {
         match error {
             FetchError::Stopping => Self::Stopping,
+            FetchError::Crowded { host } => Self::Crowded { host },
             FetchError::Failed(failure) => failure.into(),
         }
     }

@@ -50,6 +50,12 @@ pub enum FetchError {
     /// The process is to end, and it was not this download's turn yet.
     #[error("the process stops before the download has begun")]
     Stopping,
+    /// The host is busy with other downloads of this worker for longer than anybody waits. That says nothing of this one.
+    #[error("other downloads from {host} take too long for this one to wait")]
+    Crowded {
+        /// Its name and port.
+        host: String,
+    },
     /// The source, or its address, is to blame.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -149,10 +155,14 @@ impl Fetcher {
         for redirects in 0..=self.limits.max_redirects {
             self.check_hop(&url, redirects)?;
             let asked = Instant::now();
-            let _turn = select! {
+            let host = host_and_port(&url);
+            let turn = select! {
                 biased;
-                turn = self.turns.take(host_and_port(&url)) => turn,
+                turn = self.turns.take(host.clone()) => turn,
                 () = self.stop.cancelled() => return Err(FetchError::Stopping),
+            };
+            let Some(_turn) = turn else {
+                return Err(FetchError::Crowded { host });
             };
             let begun = Instant::now();
             waited += begun - asked;
@@ -243,10 +253,11 @@ impl Fetcher {
     }
 }
 
-/// What turns are taken at.
-fn host_and_port(url: &Url) -> String {
+/// What turns are taken at, and what is left alone once it does not answer. A dot at the end of a name changes nothing.
+pub(super) fn host_and_port(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
-    format!("{}:{port}", url.host_str().unwrap_or_default())
+    let host = url.host_str().unwrap_or_default();
+    format!("{}:{port}", host.strip_suffix('.').unwrap_or(host))
 }
 
 fn too_slow(limit: Duration) -> Failure {

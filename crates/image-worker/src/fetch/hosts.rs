@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    fetcher::FetchLimits,
+    fetcher::{FetchLimits, host_and_port},
     verdict::{self, Missed},
 };
 use crate::failure::Failure;
@@ -60,10 +60,7 @@ impl Hosts {
         url: &Url,
         request: impl Future<Output = Result<T, Missed>>,
     ) -> Result<T, Failure> {
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return request.await.map_err(|missed| missed.failure);
-        };
-        let breaker = self.breakers.get(&format!("{host}:{port}"));
+        let breaker = self.breakers.get(&host_and_port(url));
         self.until_known(&breaker).await;
         breaker
             .call(|missed: &Missed| missed.host_is_away, request)

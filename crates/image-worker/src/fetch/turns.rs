@@ -3,9 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// The longest wait for a turn. RabbitMQ takes a message back from a consumer that keeps it for half an hour, and with
+/// this a job may wait here, at the bucket and at the broker in turn.
+const WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// Turns at hosts, first come, first served. Clones share them.
 #[derive(Clone, Debug)]
@@ -40,8 +48,9 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn at `host`; others are not waited for. Whoever gives up waiting leaves the queue.
-    pub(super) async fn take(&self, host: String) -> Turn {
+    /// Waits up to five minutes for a turn at `host`; others are not waited for. Whoever gives up waiting leaves the
+    /// queue. None where the wait is over.
+    pub(super) async fn take(&self, host: String) -> Option<Turn> {
         let places = self.join(&host);
         let mut turn = Turn {
             turns: self.clone(),
@@ -49,8 +58,8 @@ impl Turns {
             permit: None,
         };
         // Nobody closes the places.
-        turn.permit = places.acquire_owned().await.ok();
-        turn
+        turn.permit = timeout(WAIT_MAX, places.acquire_owned()).await.ok()?.ok();
+        Some(turn)
     }
 
     fn join(&self, host: &str) -> Arc<Semaphore> {
@@ -90,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn turns_come_in_the_order_of_asking_and_hosts_do_not_wait_for_each_other() {
         let turns = Turns::new(1);
-        let first = turns.take("a:80".to_owned()).await;
+        let first = turns.take("a:80".to_owned()).await.unwrap();
         let mut second = Box::pin(turns.take("a:80".to_owned()));
         let mut third = Box::pin(turns.take("a:80".to_owned()));
         assert!(second.as_mut().now_or_never().is_none());
@@ -100,7 +109,17 @@ mod tests {
         assert!(third.as_mut().now_or_never().is_none(), "it came last");
         let second = second.await;
         drop(second);
-        third.await;
+        assert!(third.await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_five_minutes() {
+        let turns = Turns::new(1);
+        let _endless = turns.take("a:80".to_owned()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        assert!(turns.take("a:80".to_owned()).await.is_none());
+        assert_eq!(began.elapsed().as_secs(), 300);
+        assert_eq!(turns.queues()["a:80"].present, 1);
     }
 
     #[tokio::test]

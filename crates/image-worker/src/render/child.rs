@@ -31,6 +31,8 @@ use super::{
 const START_MAX: Duration = Duration::from_secs(30);
 /// For a process that has been killed, or has closed its connection, to be gone.
 const END_MAX: Duration = Duration::from_secs(1);
+/// What memory is taken for at first, of a part that is announced to be longer.
+const PIECE: usize = 1 << 20;
 /// What a pipe holds, where the system allows it: fewer turns for each picture than with the usual 64 KiB.
 const PIPE_BYTES: i32 = 1 << 20;
 
@@ -117,7 +119,10 @@ impl RendererChild {
                 child.confinement = confinement;
                 Ok(child)
             }
-            Ok(Err(error)) => Err(child.post_mortem(error).await),
+            // No picture has come near it, so whatever it died of is no picture's fault.
+            Ok(Err(error)) => Err(Broken::NotStarted(io::Error::other(
+                child.post_mortem(error).await,
+            ))),
             Err(_) => Err(Broken::NotStarted(io::ErrorKind::TimedOut.into())),
         }
     }
@@ -201,7 +206,8 @@ impl RendererChild {
     }
 
     async fn part(&mut self, length: usize) -> Result<Vec<u8>, FrameError> {
-        let mut part = Vec::with_capacity(length);
+        // No memory for what has only been announced.
+        let mut part = Vec::with_capacity(length.min(PIECE));
         (&mut self.output)
             .take(length as u64)
             .read_to_end(&mut part)

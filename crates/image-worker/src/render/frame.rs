@@ -1,7 +1,8 @@
 //! How a worker and its renderers talk: frames of a head in JSON and a body of raw bytes, with both lengths before
 //! them (32 bits each, little-endian).
 //!
-//! Either side takes no length on trust, and no memory before the bytes for it have come.
+//! Neither side takes a length on trust; and the worker, which believes a renderer nothing, takes little memory before
+//! the bytes for it have come.
 
 use std::io::{self, Read, Write};
 

@@ -52,7 +52,8 @@ pub(super) struct Pool {
     hello: Hello,
     deadline: Duration,
     places: Semaphore,
-    /// Never more than there are places: whoever takes one out, or adds one, holds a place.
+    /// Never more than there are places: whoever takes one out, or adds one, holds a place, and a fresh one comes where
+    /// another was lost.
     idle: Mutex<Vec<RendererChild>>,
 }
 
@@ -91,8 +92,25 @@ impl Pool {
         _place: &Place<'_>,
         source: &Bytes,
     ) -> Result<Result<Rendered, Refusal>, Broken> {
-        // Whatever does not reach the end of this function takes its process with it.
-        let mut child = self.child().await?;
+        self.render_with(self.child().await?, source).await
+    }
+
+    /// The same in a process that has seen no picture before, so that none can be blamed for what another did.
+    pub(super) async fn render_fresh(
+        &self,
+        _place: &Place<'_>,
+        source: &Bytes,
+    ) -> Result<Result<Rendered, Refusal>, Broken> {
+        let child = RendererChild::start(&self.program, &self.hello).await?;
+        self.render_with(child, source).await
+    }
+
+    /// Whatever does not reach the end of this function takes its process with it.
+    async fn render_with(
+        &self,
+        mut child: RendererChild,
+        source: &Bytes,
+    ) -> Result<Result<Rendered, Refusal>, Broken> {
         match timeout(self.deadline, child.render(&self.hello, source)).await {
             Ok(Ok(outcome)) => {
                 if child.pictures < PICTURES_MAX {

@@ -2,7 +2,8 @@
 
 use std::{collections::HashSet, error::Error};
 
-use domain::ImageErrorCode;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{ImageErrorCode, Placeholder};
 use imaging::{ImagingError, RenderProfile, Rendered};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,8 @@ const BYTES_PER_PIXEL: u64 = 4;
 const FILE_OVERHEAD: u64 = 64 << 10;
 /// Characters that words of a renderer may have.
 const WORDS_MAX: usize = 500;
-/// A thumbhash has at most 25 bytes, which Base64 makes 36 of.
-const THUMBHASH_MAX: usize = 64;
+/// Bytes that a thumbhash has at most, before Base64.
+const THUMBHASH_MAX: usize = 25;
 
 /// The first frame to a renderer; [`super::Confinement`] is the answer, and pictures follow, each the body of a frame
 /// whose head is empty.
@@ -92,22 +93,46 @@ pub(super) fn check(
     if lengths.len() != rendered.variants.len() || sum != body as u64 {
         return Err(FrameError::Absurd("its variants and their bytes differ"));
     }
+    let pixels = u64::from(rendered.width) * u64::from(rendered.height);
+    if pixels == 0 || pixels > profile.max_pixels {
+        return Err(FrameError::Absurd("a picture of a size that is not accepted"));
+    }
     let mut seen = HashSet::new();
-    for variant in &rendered.variants {
+    for (variant, length) in rendered.variants.iter().zip(lengths) {
         let mut known = profile.variants.iter();
-        let is_known =
-            known.any(|known| known.name == variant.name && known.formats.contains(&variant.format));
-        if !is_known || !seen.insert((variant.name.as_str(), variant.format)) {
+        let Some(known) =
+            known.find(|known| known.name == variant.name && known.formats.contains(&variant.format))
+        else {
             return Err(FrameError::Absurd("a variant that was not asked for"));
+        };
+        if !seen.insert((variant.name.as_str(), variant.format)) {
+            return Err(FrameError::Absurd("a variant that comes twice"));
+        }
+        if *length == 0
+            || !(1..=known.width).contains(&variant.width)
+            || !(1..=known.height).contains(&variant.height)
+        {
+            return Err(FrameError::Absurd(
+                "a variant that is empty, or larger than its box",
+            ));
         }
     }
-    let placeholder = &rendered.placeholder;
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if placeholder.thumbhash.len() > THUMBHASH_MAX
-        || placeholder.color.len() > THUMBHASH_MAX
-        || !is_plain(&placeholder.thumbhash)
-        || !is_plain(&placeholder.color)
-    {
+    let asked: usize = profile.variants.iter().map(|variant| variant.formats.len()).sum();
+    if seen.len() < asked {
+        return Err(FrameError::Absurd("fewer variants than were asked for"));
+    }
+    check_placeholder(&rendered.placeholder)
+}
+
+/// Both texts end up in web pages.
+fn check_placeholder(placeholder: &Placeholder) -> Result<(), FrameError> {
+    let thumbhash = STANDARD.decode(&placeholder.thumbhash).unwrap_or_default();
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_colour = match placeholder.color.as_bytes() {
+        [b'#', digits @ ..] => digits.len() == 6 && digits.iter().copied().all(is_digit),
+        _ => false,
+    };
+    if !(1..=THUMBHASH_MAX).contains(&thumbhash.len()) || !is_colour {
         return Err(FrameError::Absurd("a placeholder that is none"));
     }
     Ok(())
@@ -143,51 +168,81 @@ mod tests {
         }
     }
 
-    fn rendered(names: &[&str]) -> Rendered {
-        let variant = |name: &&str| RenderedVariant {
-            name: (*name).to_owned(),
-            format: ImageFormat::Jpeg,
-            width: 1,
+    type Change = fn(&mut Rendered);
+
+    fn rendered() -> Rendered {
+        let variant = |format| RenderedVariant {
+            name: "large".to_owned(),
+            format,
+            width: 100,
             height: 1,
             bytes: Vec::new(),
         };
         Rendered {
-            width: 1,
-            height: 1,
+            width: 1_000,
+            height: 10,
             format: ImageFormat::Png,
             animated: false,
             placeholder: Placeholder {
                 thumbhash: "1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned(),
                 color: "#aabbcc".to_owned(),
             },
-            variants: names.iter().map(variant).collect(),
+            variants: [ImageFormat::Jpeg, ImageFormat::WebP].map(variant).to_vec(),
             timings: StepTimings::default(),
         }
     }
 
     #[test]
     fn only_what_was_asked_for_is_an_answer() {
-        let verdict = |names: &[&str], lengths: &[u32], body| {
-            check(&profile(), &rendered(names), lengths, body).is_ok()
-        };
-        assert!(verdict(&["large"], &[5], 5));
-        assert!(verdict(&[], &[], 0));
-        assert!(!verdict(&["large"], &[5], 6), "bytes of nobody");
-        assert!(!verdict(&["large"], &[5, 1], 6), "one length too many");
-        let mut other = rendered(&["large"]);
-        other.variants[0].format = ImageFormat::Avif;
-        assert!(check(&profile(), &other, &[5], 5).is_err(), "a format of its own");
-        assert!(!verdict(&["../originals/x"], &[5], 5), "a name of its own");
-        assert!(!verdict(&["large", "large"], &[5, 5], 10), "one twice");
+        let is_taken = |lengths: &[u32], body| check(&profile(), &rendered(), lengths, body).is_ok();
+        assert!(is_taken(&[5, 2], 7));
+        assert!(!is_taken(&[5, 2], 8), "bytes of nobody");
+        assert!(!is_taken(&[5, 1, 1], 7), "one length too many");
+        assert!(!is_taken(&[7, 0], 7), "an empty file");
+
+        let absurd: [(&str, Change); 10] = [
+            ("none", |it| it.variants.clear()),
+            ("one too few", |it| drop(it.variants.pop())),
+            ("one twice", |it| it.variants[1] = it.variants[0].clone()),
+            ("a format of its own", |it| {
+                it.variants[0].format = ImageFormat::Avif;
+            }),
+            ("a name of its own", |it| {
+                it.variants[0].name = "../originals/x".to_owned();
+            }),
+            ("no width", |it| it.variants[0].width = 0),
+            ("wider than its box", |it| it.variants[0].width = 101),
+            ("higher than its box", |it| it.variants[0].height = 101),
+            ("no picture", |it| it.height = 0),
+            ("a picture too large", |it| it.height = 1_001),
+        ];
+        for (name, change) in absurd {
+            let mut answer = rendered();
+            change(&mut answer);
+            let lengths = vec![2; answer.variants.len()];
+            let body = 2 * lengths.len();
+            assert!(check(&profile(), &answer, &lengths, body).is_err(), "{name}");
+        }
     }
 
     #[test]
-    fn a_placeholder_is_short_and_plain() {
-        let mut absurd = rendered(&[]);
-        absurd.placeholder.color = "#aab\u{7f}".to_owned();
-        assert!(check(&profile(), &absurd, &[], 0).is_err());
-        absurd.placeholder.color = "#".repeat(THUMBHASH_MAX + 1);
-        assert!(check(&profile(), &absurd, &[], 0).is_err());
+    fn a_placeholder_is_a_thumbhash_and_a_colour_and_nothing_else() {
+        let check = |thumbhash: &str, color: &str| {
+            check_placeholder(&Placeholder {
+                thumbhash: thumbhash.to_owned(),
+                color: color.to_owned(),
+            })
+        };
+        assert!(check("1QcSHQRnh493V4dIh4eXh1h4kJUI", "#0a1b2c").is_ok());
+        for color in [
+            "", "red", "#abc", "#AABBCC", "#aabbccd", "#aabbcg", "#aab\"><", "0aabbcc",
+        ] {
+            assert!(check("1QcS", color).is_err(), "{color}");
+        }
+        let long = STANDARD.encode([7; THUMBHASH_MAX + 1]);
+        for thumbhash in ["", "1Qc", "javascript:", long.as_str()] {
+            assert!(check(thumbhash, "#aabbcc").is_err(), "{thumbhash}");
+        }
     }
 
     #[test]

@@ -294,6 +294,7 @@ pub(crate) fn failure_of(outcome: Result<Fetched, FetchError>) -> Failure {
     match outcome.expect_err("the fetch should have failed") {
         FetchError::Failed(failure) => failure,
         FetchError::Stopping => panic!("nobody stops here"),
+        FetchError::Crowded { host } => panic!("nobody else is at {host}"),
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn validate(settings: &Settings, program: Program, ledger: &mut Ledge
     times_nest(settings, ledger);
     variants_are_distinct(settings, ledger);
     something_is_made(settings, ledger);
+    renderers_have_work(settings, ledger);
 }
 
 /// Whoever lets strangers in must have said so.
@@ -116,6 +117,17 @@ fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {
     let names: BTreeSet<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
     let complaint = Complaint::new("has two variants of one name", "give each a name of its own");
     ledger.require(names.len() == variants.len(), &["images.variants"], &complaint);
+}
+
+/// A renderer works on one of the pictures that are in flight.
+fn renderers_have_work(settings: &Settings, ledger: &mut Ledger) {
+    let worker = &settings.worker;
+    let complaint = Complaint::new(
+        format!("is fewer than are rendered at a time, {}", worker.concurrency),
+        "give at least worker.concurrency, better four times as many, or 0",
+    );
+    let involved = ["worker.jobs", "worker.concurrency"];
+    ledger.require(worker.jobs >= worker.concurrency, &involved, &complaint);
 }
 
 fn something_is_made(settings: &Settings, ledger: &mut Ledger) {

@@ -62,7 +62,7 @@ fn defaults() -> Result<Dict, SettingsError> {
 }
 
 fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
-    Settings {
+    let mut settings = Settings {
         database: Database::read(ledger.section("database")),
         redis: Redis::read(ledger.section("redis")),
         rabbitmq: Rabbitmq::read(ledger.section("rabbitmq")),
@@ -77,7 +77,9 @@ fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
         logging: Logging::read(ledger.section("logging")),
         shutdown: Shutdown::read(ledger.section("shutdown")),
         sources: ledger.sources(schema),
-    }
+    };
+    settings.worker.complete(&settings.images);
+    settings
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::fault::Complaint;
+use super::images::Images;
 use super::section::Section;
 
 /// What is true of all products.
@@ -38,21 +39,29 @@ fn currency(text: &str) -> Result<String, Complaint> {
 pub struct Worker {
     /// Pictures that one process renders at a time; the 0 of the settings is already one per core here.
     pub concurrency: usize,
-    /// Pictures that are fetched, rendered or stored at a time; the 0 of the settings is four times `concurrency` here.
+    /// Pictures that are fetched, rendered or stored at a time; the 0 of the settings is four
+    /// times `concurrency`, and at least twice `images.per_host_downloads`, here.
     pub jobs: usize,
 }
 
 /// With fewer, renderers wait for slow sources; with more, a process that dies takes more of its neighbours with it.
 const JOBS_PER_RENDERER: usize = 4;
+/// With fewer, the downloads from one slow host, and those that wait for it, are soon all that a small worker holds.
+const JOBS_PER_DOWNLOAD: usize = 2;
 
 impl Worker {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let concurrency = or_cores(section.number("concurrency", "a number of pictures", 0..=256));
-        let jobs = match section.number("jobs", "a number of pictures", 0..=1024) {
-            0 => concurrency * JOBS_PER_RENDERER,
-            jobs => jobs,
-        };
+        let jobs = section.number("jobs", "a number of pictures", 0..=1024);
         Self { concurrency, jobs }
+    }
+
+    /// Chooses the number of jobs where the settings leave it open.
+    pub(super) fn complete(&mut self, images: &Images) {
+        if self.jobs == 0 {
+            let downloads = images.per_host_downloads * JOBS_PER_DOWNLOAD;
+            self.jobs = (self.concurrency * JOBS_PER_RENDERER).max(downloads);
+        }
     }
 }
 

@@ -68,6 +68,30 @@ async fn a_crash_is_tried_once_more() {
 }
 
 #[tokio::test]
+async fn the_second_try_is_in_a_process_that_has_seen_no_other_picture() {
+    let faulty = Faulty::new(limits(2));
+    join_all([faulty.pid(), faulty.pid()]).await;
+    assert_eq!(faulty.processes().len(), 2);
+    assert_eq!(
+        faulty.obey("abort-unless-fresh").await.unwrap(),
+        "abort-unless-fresh"
+    );
+    assert_eq!(faulty.processes().len(), 2);
+}
+
+#[tokio::test]
+async fn a_renderer_that_ends_before_its_first_picture_is_not_that_pictures_fault() {
+    let renderer = Renderer::new(ChildProgram::at("/bin/false", [""; 0]), profile(), limits(1));
+    let failure = renderer.render(Bytes::from_static(b"any")).await.unwrap_err();
+    assert_eq!((failure.code, failure.is_passing), (ProcessingCrashed, true));
+    assert!(
+        failure.explain().contains("exit status: 1"),
+        "{}",
+        failure.explain()
+    );
+}
+
+#[tokio::test]
 async fn a_process_that_is_killed_at_work_is_replaced_and_the_picture_tried_once_more() {
     let faulty = Faulty::new(limits(1));
     let pid = faulty.pid().await;
@@ -92,7 +116,7 @@ async fn a_process_that_is_killed_at_rest_costs_no_picture_an_attempt() {
         (faulty.processes().len() == 1).then_some(())
     })
     .await;
-    // The other one is not fresh and breaks off, which is the one attempt that may.
+    // The other one has seen a picture and breaks off, which is the one attempt that may.
     assert_eq!(
         faulty.obey("abort-unless-fresh").await.unwrap(),
         "abort-unless-fresh"
@@ -113,6 +137,7 @@ async fn a_process_that_does_not_end_is_ended_at_the_deadline() {
         assert_eq!((code, is_passing), (ProcessingTimeout, false), "{order}");
     }
     assert!(begun.elapsed() >= 4 * deadline);
+    assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
     assert_eq!(faulty.processes(), Vec::<u32>::new());
     assert_eq!(faulty.obey("fine").await.unwrap(), "fine");
 }

@@ -39,6 +39,20 @@ fn keys_are_not_offered_yet() {
 }
 
 #[test]
+fn jobs_suffice_for_the_renderers_and_for_a_slow_host() {
+    let jobs = |yaml| Place::with_file(yaml).settings().worker.jobs;
+    assert_eq!(
+        jobs("{worker: {concurrency: 4}, images: {per_host_downloads: 4}}"),
+        16
+    );
+    assert_eq!(
+        jobs("{worker: {concurrency: 1}, images: {per_host_downloads: 4}}"),
+        8
+    );
+    assert_eq!(jobs("worker: {concurrency: 4, jobs: 5}"), 5);
+}
+
+#[test]
 fn what_contradicts_another_setting_is_told_with_both() {
     assert_snapshot!(Place::with_file("server: {port: 9090}").error(), @r#"server.admin_port: "9090" (from the built-in default) is server.port as well; set server.admin_port to another one"#);
     assert_snapshot!(Place::with_file("images: {connect_timeout: 30s, total_timeout: 20s}").error(), @r#"images.connect_timeout: "30s" (from ./config.yaml) is longer than images.total_timeout "20s" (from ./config.yaml); shorten images.connect_timeout, or lengthen images.total_timeout"#);
@@ -56,6 +70,7 @@ fn what_contradicts_another_setting_is_told_with_both() {
   images.variants[0].fit: "fill" (from ./config.yaml) is no way to fit a box; give contain (the whole picture) or cover (cut to the box)
   images.variants[0].formats[0]: "png" (from ./config.yaml) is not a format that variants are made in; give jpeg, webp or avif
 "#);
+    assert_snapshot!(Place::with_file("worker: {concurrency: 8, jobs: 4}").error(), @r#"worker.jobs: "4" (from ./config.yaml) is fewer than are rendered at a time, 8; give at least worker.concurrency, better four times as many, or 0"#);
     let twice = "images: {variants: [{name: a, longest_edge: 1}, {name: a, longest_edge: 2}]}";
     assert_snapshot!(Place::with_file(twice).error(), @r#"images.variants: [{longest_edge: "1", name: "a"}, {longest_edge: "2", name: "a"}] (from ./config.yaml) has two variants of one name; give each a name of its own"#);
     assert_snapshot!(Place::empty().with_variable("PMS__AWS__ACCESS_KEY_ID", "AKIA").error(), @"aws.secret_access_key is not set, but aws.access_key_id is; set both, or neither so that AWS's usual ways of finding credentials hold");
