@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use messages::Work;
+use messages::{ImageResult, Work};
 use nix::sys::signal;
 use testkit::{
     Binary, Mode, Proxy, Reply, Signal, TestBroker, TestBucket, eventually, free_port, pictures, services,
@@ -181,4 +181,23 @@ async fn it_tells_how_renderers_are_confined_and_they_do_not_outlive_it() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn originals_are_not_kept_where_the_operator_does_not_want_them() {
+    let place = Place::make().await;
+    let answers = place.collect();
+    let _worker = place
+        .start_worker(&[("PMS__IMAGES__KEEP_ORIGINALS", "false")])
+        .await;
+    let url = place
+        .origin
+        .serve("/a.png", Reply::png(pictures::png(60, 40, [9, 9, 9])));
+    let image_id = place.ask_for_url(url).await;
+    let ImageResult::Processed(processed) = answers.last(image_id).await else {
+        panic!("it is a good picture");
+    };
+    assert_eq!(processed.original_key, None);
+    assert!(!place.bucket.keys("variants/").await.is_empty());
+    assert_eq!(place.bucket.keys("originals/").await, Vec::<String>::new());
 }

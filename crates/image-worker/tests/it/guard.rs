@@ -15,6 +15,27 @@ use testkit::{Origin, Reply};
 
 use crate::stage::{HERE, LIMITS, failure_of, fetcher, local_fetcher, verdict};
 
+/// One of each kind that nobody listens at here: this network, private, shared by carriers, link-local, multicast,
+/// broadcast; then the same behind IPv6, Teredo, unique-local, link-local and multicast.
+const CLOSED: [&str; 16] = [
+    "0.1.2.3",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.0.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "224.0.0.1",
+    "255.255.255.255",
+    "[::ffff:10.0.0.1]",
+    "[64:ff9b::169.254.169.254]",
+    "[2002:a00:1::1]",
+    "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "[ff02::1]",
+    "[fec0::1]",
+];
+
 fn is_quiet(canary: &TcpListener) -> bool {
     canary.set_nonblocking(true).unwrap();
     matches!(canary.accept(), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
@@ -59,11 +80,26 @@ async fn no_form_of_a_closed_address_is_connected_to() {
         "LocalHost",
         "localhost.",
     ];
-    for host in hosts {
+    for host in hosts.into_iter().chain(CLOSED) {
         for scheme in ["http", "https"] {
             let outcome = fetcher.fetch(&format!("{scheme}://{host}:{port}/a.jpg")).await;
             assert_eq!(verdict(outcome), (BlockedAddress, false), "{scheme} {host}");
         }
+    }
+    assert!(is_quiet(&canary), "a connection was made");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_closed_address_among_others_is_not_connected_to() {
+    let canary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = canary.local_addr().unwrap().port();
+    for closed in CLOSED.iter().chain(&["127.0.0.1", "[::ffff:127.0.0.1]"]) {
+        let address: IpAddr = closed.trim_matches(['[', ']']).parse().unwrap();
+        let lookup = Lookup::Function(Arc::new(move |_: &str| Ok(vec![address])));
+        let outcome = fetcher(LIMITS, &[], lookup)
+            .fetch(&format!("http://shop.test:{port}/a.jpg"))
+            .await;
+        assert_eq!(verdict(outcome), (BlockedAddress, false), "{closed}");
     }
     assert!(is_quiet(&canary), "a connection was made");
 }
