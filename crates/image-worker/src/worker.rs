@@ -24,7 +24,8 @@ use crate::{
 pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
     if let Some(missing) = imaging::missing_instructions() {
         anyhow::bail!(
-            "this processor has no {missing}; run the worker on a newer one (x86-64-v2, from 2009 on)"
+            "this processor has no {missing}; run the worker on a newer one (x86-64-v2: Intel since 2009, AMD since \
+             2011), or give the virtual machine a newer type of processor"
         );
     }
     let store = store_open(settings).await?;
