@@ -13,7 +13,7 @@ use crate::fixtures::{
 fn inks_become_colours_with_and_without_adobes_marker() {
     let picture = quarters(160, 120);
     for (name, source) in [
-        ("inverted", jpeg_cmyk(&picture)),
+        ("inverted", jpeg_cmyk(&picture, &[])),
         ("as luminance", jpeg_ycck(&picture)),
         ("plain", jpeg_cmyk_plain(&picture)),
     ] {

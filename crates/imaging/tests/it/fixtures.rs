@@ -66,14 +66,14 @@ pub(crate) fn jpeg(
     )
 }
 
-/// As a JPEG of Adobe's kind: four inks, inverted.
-pub(crate) fn jpeg_cmyk(picture: &RgbImage) -> Vec<u8> {
+/// As a JPEG of Adobe's kind: four inks, inverted, with markers of its own.
+pub(crate) fn jpeg_cmyk(picture: &RgbImage, markers: &[(u8, Vec<u8>)]) -> Vec<u8> {
     // No black, so each of the other inks is what the colour lacks; inverted, it is the colour.
     let data: Vec<u8> = picture
         .pixels()
         .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
         .collect();
-    jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |_| {})
+    jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, markers, |_| {})
 }
 
 /// As a JPEG of Adobe's kind: four inks, inverted, and stored as luminance, two colours and black.

@@ -11,6 +11,7 @@ mod corpus;
 mod fixtures;
 mod frames;
 mod hostile;
+mod inks;
 mod limits;
 mod measure;
 mod memory;
