@@ -16,7 +16,7 @@ use self::{ours::Ours, theirs::Theirs};
 use super::{
     Fault,
     figures::median,
-    job::{DEFAULT, Job, THOROUGH},
+    job::{DEFAULT, JPEG_ALONE, Job, THOROUGH},
     peer::Peer,
     photographs::Photograph,
     process::Usage,
@@ -112,7 +112,7 @@ pub async fn run(photographs: &[Photograph], peer: &Peer, turns: usize) -> Resul
     let mut ours = Ours::prepare(&bucket).await?;
     let mut theirs = Theirs::prepare(peer, &bucket).await?;
     let mut results = Vec::new();
-    for job in [THOROUGH, DEFAULT] {
+    for job in [THOROUGH, DEFAULT, JPEG_ALONE] {
         let mut runs = vec![FlowRun::new("PMS image-worker".to_owned())];
         for concurrency in PEER_CONCURRENCIES {
             runs.push(FlowRun::new(format!("BullMQ + sharp, {concurrency} at a time")));
