@@ -12,30 +12,39 @@ use crate::{
     resize,
 };
 
-/// The longest edge that a thumbhash is made of.
-const EDGE: u32 = 100;
+/// The longest edge that the dominant colour is looked for in.
+const COLOUR_EDGE: u32 = 100;
+/// The longest edge that a thumbhash is made of. It keeps waves of seven to an edge at most, which takes 14 pixels; with
+/// the 100 that it could take it would cost more than a hundredth of the whole picture.
+const THUMBHASH_EDGE: u32 = 32;
 
 /// Makes a thumbhash and finds the dominant colour, on the background where the picture is transparent.
 pub(crate) fn make(pixels: &Pixels, background: [u8; 3]) -> Result<Placeholder, ImagingError> {
-    let size = geometry::contain(pixels.size(), (EDGE, EDGE));
-    let small = match size == pixels.size() {
-        true => Cow::Borrowed(pixels),
-        false => Cow::Owned(resize::scale(pixels, size)?),
-    };
-    let rgba: Vec<u8> = match small.channels {
-        Channels::Rgba => small.data.clone(),
-        Channels::Rgb => small
+    let small = within(pixels, COLOUR_EDGE)?;
+    let tiny = within(&small, THUMBHASH_EDGE)?;
+    let rgba: Vec<u8> = match tiny.channels {
+        Channels::Rgba => tiny.data.clone(),
+        Channels::Rgb => tiny
             .data
             .chunks_exact(3)
             .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], u8::MAX])
             .collect(),
     };
-    let hash = thumbhash::rgba_to_thumb_hash(small.width as usize, small.height as usize, &rgba);
+    let hash = thumbhash::rgba_to_thumb_hash(tiny.width as usize, tiny.height as usize, &rgba);
     let [red, green, blue] = dominant(&small.flattened(background));
     Ok(Placeholder {
         thumbhash: STANDARD.encode(hash),
         color: format!("#{red:02x}{green:02x}{blue:02x}"),
     })
+}
+
+/// The picture with no edge longer than `edge`.
+fn within(pixels: &Pixels, edge: u32) -> Result<Cow<'_, Pixels>, ImagingError> {
+    let size = geometry::contain(pixels.size(), (edge, edge));
+    if size == pixels.size() {
+        return Ok(Cow::Borrowed(pixels));
+    }
+    Ok(Cow::Owned(resize::scale(pixels, size)?))
 }
 
 /// The mean of the pixels in the fullest of 512 equal parts of the colour space. A mean of all of them would be a
