@@ -84,8 +84,12 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
             return Ok(());
         };
         let delivered = self.delivered(live, message.delivery, Place::Ordinary);
+        let is_late = self.stop.is_cancelled();
         self.running.spawn(async move {
-            desk.handle(delivered).await;
+            match is_late {
+                true => desk.decline(delivered).await,
+                false => desk.handle(delivered).await,
+            }
             drop((place, permit));
         });
         if let Some(backfill) = &mut self.backfill {

@@ -122,7 +122,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
     /// Hands out messages, ordinary ones and suspects by turns, until told to stop or until the connection is lost.
     /// Answers with the channel that was used last.
     async fn serve(&mut self, live: &Arc<Live>, mut channel: Channel) -> Channel {
-        while self.work_ordinarily(live, &channel).await.is_ok() {
+        while let Ok(work) = self.work_ordinarily(live, &channel).await {
             let begun = Instant::now();
             if self.let_run_out(live).await.is_err() {
                 break;
@@ -133,7 +133,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                 Ok(fresh) => channel = fresh,
                 Err(_) => break,
             }
-            if self.work_alone(live, &channel, begun).await.is_err() {
+            if self.work_alone(live, &channel, work, begun).await.is_err() {
                 break;
             }
         }
@@ -162,8 +162,8 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         .await
     }
 
-    /// Takes messages of the work queue until it is time to look after suspects.
-    async fn work_ordinarily(&mut self, live: &Arc<Live>, channel: &Channel) -> Result<(), End> {
+    /// Takes messages of the work queue until it is time to look after suspects, and says of which work.
+    async fn work_ordinarily(&mut self, live: &Arc<Live>, channel: &Channel) -> Result<Work, End> {
         let queue = self.names.queue(M::WORK);
         let consuming = consume_queue(channel, &queue);
         let mut deliveries = match live.until(Instant::now() + CONSUMER_TIMEOUT, consuming).await {
@@ -189,7 +189,7 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
         live: &Arc<Live>,
         channel: &Channel,
         deliveries: &mut Consumer,
-    ) -> Result<(), End> {
+    ) -> Result<Work, End> {
         let stop = self.stop.clone();
         loop {
             let backfill_due = self.backfill_due();
@@ -202,8 +202,8 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
                     continue;
                 }
                 () = sleep_until(self.turns.next_look()) => {
-                    if self.suspects_wait(live, channel).await? {
-                        return Ok(());
+                    if let Some(work) = self.suspects_wait(live, channel).await? {
+                        return Ok(work);
                     }
                     continue;
                 }

@@ -3,6 +3,7 @@
 //! They lie in a queue of their own, and each is worked on while its process does nothing else and holds no other
 //! message. So whatever happens then is counted against that one message, and its neighbours of before are cleared.
 //! Taking such a turn means to let the ordinary work run out, so only as many processes do it as there are suspects.
+//! Those of the backfill are worth no such halt: they wait until there is nothing else to do.
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,31 +62,46 @@ impl Turns {
 type Taken<M, H> = (Arc<Desk<M, H>>, Delivery);
 
 impl<M: Message, H: Handler<M>> Counter<M, H> {
-    /// True where suspects wait and it is for this process to take them up.
-    pub(crate) async fn suspects_wait(&mut self, live: &Live, channel: &Channel) -> Result<bool, End> {
+    /// The work whose suspects this process is to take up now.
+    pub(crate) async fn suspects_wait(
+        &mut self,
+        live: &Live,
+        channel: &Channel,
+    ) -> Result<Option<Work>, End> {
         self.turns.looked();
         let is_idle = self.running.is_empty();
         if !is_idle && Instant::now() < self.turns.ordinary_until {
-            return Ok(false);
+            return Ok(None);
         }
-        let mut waiting = 0;
-        for work in self.works() {
-            let queue = self.names.suspects_queue(work);
-            waiting += self.look(live, channel, &queue).await?.message_count();
+        let waiting = self.suspects_count(live, channel, M::WORK).await?;
+        if waiting > 0 && is_idle {
+            return Ok(Some(M::WORK));
         }
-        if waiting == 0 || is_idle {
-            return Ok(waiting > 0);
+        if waiting == 0 && (!is_idle || self.backfill.is_none()) {
+            return Ok(None);
         }
-        let queue = self.names.queue(M::WORK);
-        let consumers = self.look(live, channel, &queue).await?.consumer_count();
-        Ok(fastrand::u32(..consumers.max(1)) < waiting)
+        let ordinary = self.look(live, channel, &self.names.queue(M::WORK)).await?;
+        if waiting > 0 {
+            let is_its_turn = fastrand::u32(..ordinary.consumer_count().max(1)) < waiting;
+            return Ok(is_its_turn.then_some(M::WORK));
+        }
+        let is_needed =
+            ordinary.message_count() == 0 && self.suspects_count(live, channel, Work::Backfill).await? > 0;
+        Ok(is_needed.then_some(Work::Backfill))
     }
 
-    /// Works on suspects one by one, in a turn that has `begun`. The ordinary work has ended by then.
+    async fn suspects_count(&self, live: &Live, channel: &Channel, work: Work) -> Result<u32, End> {
+        let queue = self.look(live, channel, &self.names.suspects_queue(work)).await?;
+        Ok(queue.message_count())
+    }
+
+    /// Works on suspects of `work` one by one, in a turn that has `begun`; of the backfill on a single one, since other
+    /// work may have come by then. The ordinary work has ended.
     pub(crate) async fn work_alone(
         &mut self,
         live: &Arc<Live>,
         channel: &Channel,
+        work: Work,
         begun: Instant,
     ) -> Result<(), End> {
         let stop = self.stop.clone();
@@ -94,34 +110,32 @@ impl<M: Message, H: Handler<M>> Counter<M, H> {
             if stop.is_cancelled() {
                 return Err(End::Stop);
             }
-            match self.take_suspect(live, channel).await? {
+            match self.take_suspect(live, channel, work).await? {
                 Some((desk, suspect)) => self.handle_alone(live, desk, suspect).await,
                 None => break,
+            }
+            if work != M::WORK {
+                break;
             }
         }
         self.turns.over(begun);
         Ok(())
     }
 
-    /// A suspect and who handles it; one of the backfill only where there is no other.
-    async fn take_suspect(&self, live: &Live, channel: &Channel) -> Result<Option<Taken<M, H>>, End> {
-        for work in self.works() {
-            let queue = self.names.suspects_queue(work);
-            let options = BasicGetOptions { no_ack: false };
-            let taking = channel.basic_get(queue.as_str().into(), options);
-            if let Some(message) = self.asked(live, taking).await? {
-                let backfill = self.backfill.as_ref().filter(|_| work == Work::Backfill);
-                let desk = backfill.map_or(&self.desk, |backfill| &backfill.desk);
-                return Ok(Some((Arc::clone(desk), message.delivery)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The kinds of work whose suspects this process looks after.
-    fn works(&self) -> impl Iterator<Item = Work> + use<M, H> {
-        let backfill = self.backfill.is_some().then_some(Work::Backfill);
-        std::iter::once(M::WORK).chain(backfill)
+    /// A suspect and who handles it.
+    async fn take_suspect(
+        &self,
+        live: &Live,
+        channel: &Channel,
+        work: Work,
+    ) -> Result<Option<Taken<M, H>>, End> {
+        let queue = self.names.suspects_queue(work);
+        let options = BasicGetOptions { no_ack: false };
+        let taking = channel.basic_get(queue.as_str().into(), options);
+        let message = self.asked(live, taking).await?;
+        let backfill = self.backfill.as_ref().filter(|_| work == Work::Backfill);
+        let desk = backfill.map_or(&self.desk, |backfill| &backfill.desk);
+        Ok(message.map(|message| (Arc::clone(desk), message.delivery)))
     }
 
     pub(crate) async fn look(&self, live: &Live, channel: &Channel, queue: &str) -> Result<Queue, End> {

@@ -1,4 +1,8 @@
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use broker::{BackfillShare, Broker, Delivery, GiveUp, Handler, ORIGIN_HEADER, Outcome, Outgoing};
 use messages::{Job, Message as _, Work};
@@ -8,6 +12,7 @@ use uuid::Uuid;
 
 use crate::bench::{Bench, Call, eventually, job, on_bench, scripted};
 use crate::consumer::Gate;
+use crate::suspects::begun_before;
 
 const SHARE: BackfillShare = BackfillShare { at_once: 1, below: 2 };
 
@@ -117,6 +122,36 @@ async fn a_backfill_that_kills_its_process_is_given_up() {
             Call::GiveUp { why, .. } => assert_eq!(why, GiveUp::Redelivered { deliveries: 3 }),
             other @ Call::Handle { .. } => panic!("{other:?}"),
         }
+        stop.cancel();
+        consumer.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspect_of_the_backfill_halts_no_other_work() {
+    on_bench(async |bench: &Bench| {
+        let (broker, _stop) = bench.broker().await;
+        publish(&broker, Work::Jobs, "long", 1).await;
+        let gate = Gate::shut();
+        let (handler, mut calls) = scripted(gate.clone());
+        let (consumer, stop) = consuming(&broker, handler, 3);
+        calls.handled().await;
+        let suspects = bench.names.suspects_queue(Work::Backfill);
+        let (properties, body) = begun_before(1);
+        let suspect = properties.message_id().clone().unwrap().to_string();
+        bench.put_into(&suspects, properties, &body).await;
+        // Longer than a suspect goes unseen. One message at least is under way all the time.
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            let sent = publish(&broker, Work::Jobs, "new", 1).await;
+            assert!(sent.contains(&calls.handled().await.message_id));
+            gate.0.add_permits(1);
+        }
+        assert_eq!(bench.depth(&suspects).await, 1);
+        // Once there is nothing else to do, it is its turn.
+        gate.0.add_permits(10);
+        assert_eq!(calls.handled().await.message_id.to_string(), suspect);
         stop.cancel();
         consumer.await.unwrap();
     })
