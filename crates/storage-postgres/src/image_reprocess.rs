@@ -250,6 +250,37 @@ pub async fn images_reprocess_progress(
     })
 }
 
+const LACKING: &str = "SELECT count(*) AS count FROM images WHERE reprocess_run = $1 AND status = 'ready' \
+    AND reprocess_silent_since IS NULL AND reprocess_error IS NULL AND NOT variants @> $2";
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many images have been made again for this run, and lack the variant all the same: who made them was not set up
+/// for it. Always 0 of a run that makes all of them again.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn images_reprocess_lacking(
+    database: &Database,
+    choice: &ReprocessChoice,
+) -> Result<u64, StorageError> {
+    let Some(wanted) = choice.stored.wanted() else {
+        return Ok(0);
+    };
+    let lease = database.lease().await?;
+    let question = sql_query(LACKING)
+        .bind::<Timestamptz, _>(choice.run)
+        .bind::<Jsonb, _>(wanted);
+    let counted: Count = lease
+        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
+        .await?;
+    fit("a count", counted.count)
+}
+
 const FAILED: &str = "SELECT id, reprocess_error AS code FROM images \
     WHERE reprocess_error IS NOT NULL AND reprocess_run = $1 ORDER BY id LIMIT $2";
 

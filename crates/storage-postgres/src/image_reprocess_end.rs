@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ImageId, ProductId};
+use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use futures_util::future::join;
 use messages::{ImageFailedV1, ImageProcessV1, ImagePurgeV1, ImageSource, Job, Work};
 use uuid::Uuid;
@@ -114,7 +114,8 @@ pub(crate) async fn reprocess_hear_in_txn(
     Ok(())
 }
 
-/// Notes that the image stays as it was, and deletes what may have been stored.
+/// Notes that the image stays as it was, and deletes what may have been stored. Where the file that was kept of it is
+/// gone, the next time begins at its address again.
 pub(crate) async fn reprocess_fail_in_txn(
     connection: &AsyncPgConnection,
     account: AccountId,
@@ -132,6 +133,14 @@ pub(crate) async fn reprocess_fail_in_txn(
     let (written, inserted) = join(written, outbox_insert_in_txn(connection, &purge)).await;
     written?;
     inserted?;
+    if failure.error.code == ImageErrorCode::DownloadFailed {
+        let row = image_row!(account, failure.image_id)
+            .filter(images::source_url.is_not_null())
+            .filter(images::source_key.is_null())
+            .filter(images::original_key.is_not_null());
+        let forget = diesel::update(row).set(images::original_key.eq(None::<String>));
+        Prepared(forget).execute(&mut &*connection).await?;
+    }
     Ok(())
 }
 

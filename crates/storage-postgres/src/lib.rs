@@ -44,8 +44,8 @@ pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
 pub use image_asks::{ASKS_MAX, SilentImage, StuckImages, images_stuck_ask};
 pub use image_reprocess::{
     AskedToReprocess, FailedReprocess, ReprocessChoice, ReprocessPage, ReprocessProgress, StoredVariants,
-    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_page,
-    images_reprocess_progress,
+    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking,
+    images_reprocess_page, images_reprocess_progress,
 };
 pub use image_reprocess_asks::{backfill_held_up, images_reprocess_stuck_ask};
 pub use image_restart::{Restarted, image_restart};

@@ -48,6 +48,21 @@ async fn pictures_that_lack_a_variant_are_made_again_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_does_not_know_the_variant_is_noticed() {
+    let app = TestApp::start().await;
+    let worker = Worker::start(&app, &["thumbnail"], false);
+    ready(&app, 2).await;
+    let outcome = reprocess(&app, &["--variant", "large"]).await;
+    assert!(
+        !outcome.is_success
+            && outcome.says("Made again: 2; failed: 0;")
+            && outcome.says("Made again without the variant: 2; were all workers restarted with it?"),
+        "{outcome:?}"
+    );
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_fails_is_named_and_shows_what_it_had() {
     let app = TestApp::start().await;
     let worker = Worker::start(&app, &["thumbnail"], false);

@@ -9,7 +9,8 @@ use domain::{AccountId, ImageId};
 use runtime::Settings;
 use storage_postgres::{
     Database, ReprocessChoice, StorageError, StoredVariants, account_find, images_reprocess_ask,
-    images_reprocess_begin, images_reprocess_failed, images_reprocess_page, images_reprocess_progress,
+    images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking, images_reprocess_page,
+    images_reprocess_progress,
 };
 
 use super::{
@@ -69,6 +70,7 @@ pub(super) async fn reprocess(settings: &Settings, chosen: Reprocess) -> anyhow:
         database,
         choice,
         asked: 0,
+        has_told_of_others: false,
     };
     let outcome = run.carry_out().await;
     run.display.close();
@@ -108,6 +110,8 @@ struct Run {
     choice: ReprocessChoice,
     /// Pictures that this run has asked for.
     asked: u64,
+    /// Whether it was said that others keep this run waiting.
+    has_told_of_others: bool,
 }
 
 impl Run {
@@ -143,7 +147,17 @@ impl Run {
 
     /// Asks for a batch as soon as there is room for it.
     async fn ask(&mut self, batch: &[ImageId]) -> Result<usize, StorageError> {
-        while self.look().await?.1 + batch.len() as u64 > UNDER_WAY_MAX {
+        loop {
+            let (counts, all) = self.look().await?;
+            if all + batch.len() as u64 <= UNDER_WAY_MAX {
+                break;
+            }
+            if counts.under_way == 0 && !self.has_told_of_others {
+                self.has_told_of_others = true;
+                say(&format!(
+                    "Waiting for other runs, for which {all} pictures are under way; at most {UNDER_WAY_MAX} are in all."
+                ));
+            }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
         let (database, run) = (&self.database, self.choice.run);
@@ -181,6 +195,13 @@ impl Run {
             }
             say("Pictures that failed show what they had; run this again to have them tried once more.");
         }
-        Ok(failed == 0 && passed_over == 0)
+        let (database, choice) = (&self.database, &self.choice);
+        let lacking = patiently(async || images_reprocess_lacking(database, choice).await).await?;
+        if lacking > 0 {
+            say(&format!(
+                "Made again without the variant: {lacking}; were all workers restarted with it? Run this again once they are."
+            ));
+        }
+        Ok(failed == 0 && passed_over == 0 && lacking == 0)
     }
 }

@@ -4,7 +4,7 @@ mod mishaps;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{ImageFormat, ImageId, Product};
+use domain::{ImageError, ImageErrorCode, ImageFormat, ImageId, Product};
 use messages::{
     ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImagePurgeV1, ImageResult, ImageSource, ImageStartedV1,
     Job, Message as _, Work,
@@ -202,6 +202,35 @@ async fn a_picture_is_made_again_from_the_original_that_is_kept() {
     let key = "originals/a/2".to_owned();
     assert!(
         matches!(&jobs[..], [(_, Job::Process(job))] if job.source == ImageSource::Object { key }),
+        "{jobs:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_original_that_is_gone_is_fetched_again_the_next_time() {
+    let room = Room::open().await;
+    let product = asked(&room).await;
+    drain(&room).await;
+    apply(&room, &remade(&product, 2)).await;
+    ask(&room, &[product.images[0].id], begin(&room).await).await;
+    drain(&room).await;
+    let ImageResult::Failed(failure) = not_remade(&product, 3) else {
+        unreachable!("it has failed");
+    };
+    let gone = ImageError {
+        code: ImageErrorCode::DownloadFailed,
+        detail: "It is not stored any more.".to_owned(),
+    };
+    let gone = ImageResult::Failed(ImageFailedV1 {
+        error: gone,
+        ..failure
+    });
+    apply(&room, &gone).await;
+    drain(&room).await;
+    ask(&room, &[product.images[0].id], begin(&room).await).await;
+    let jobs = drain(&room).await;
+    assert!(
+        matches!(&jobs[..], [(_, Job::Process(job))] if matches!(job.source, ImageSource::Url { .. })),
         "{jobs:?}"
     );
 }
