@@ -1,3 +1,5 @@
+-- Generations that were asked for and never shown are forgotten with these columns, and their numbers would be used again
+-- after a further upgrade. Let the queues run empty before that, lest a purge of the old number deletes the new one.
 DROP INDEX outbox_backfill_idx;
 -- The release before knows no such rows. Pictures that wait for one show what they have.
 DELETE FROM outbox WHERE work = 'backfill';
