@@ -1,6 +1,7 @@
 DROP INDEX outbox_backfill_idx;
 -- The release before knows no such rows. Pictures that wait for one show what they have.
 DELETE FROM outbox WHERE work = 'backfill';
+ALTER TABLE outbox DROP COLUMN available_at;
 DROP INDEX images_reprocess_failed_idx;
 DROP INDEX images_reprocessing_idx;
 ALTER TABLE images

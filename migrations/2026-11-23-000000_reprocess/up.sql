@@ -26,5 +26,6 @@ CREATE INDEX images_reprocessing_idx ON images (reprocess_silent_since, id)
     WHERE reprocess_silent_since IS NOT NULL;
 CREATE INDEX images_reprocess_failed_idx ON images (reprocess_run, id) WHERE reprocess_error IS NOT NULL;
 
--- What may wait is drained after everything else.
-CREATE INDEX outbox_backfill_idx ON outbox (id) WHERE work = 'backfill';
+-- What may wait is drained apart from everything else, and some of it is held back until its time.
+ALTER TABLE outbox ADD COLUMN available_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX outbox_backfill_idx ON outbox (available_at, id) WHERE work = 'backfill';

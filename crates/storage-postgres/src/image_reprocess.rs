@@ -16,7 +16,7 @@ use crate::{
     error::{StorageError, fit},
     image_reprocess_end::ReprocessRow,
     lease::End,
-    outbox::outbox_insert_in_txn,
+    outbox_write::outbox_insert_in_txn,
 };
 
 /// Which of the images that are ready are made again. Those that are under way never are, nor those that this run has

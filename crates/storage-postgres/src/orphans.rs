@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ImageId, ImageStatus};
@@ -11,10 +12,11 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::StorageError,
+    image_reprocess_end::GRACE,
     image_standing::{Bearing, bearing},
     images::word,
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
 };
 
@@ -72,7 +74,7 @@ pub enum Swept {
 
 /// Asks for those objects to be deleted that no image needs, with one job for each image or generation: never for what
 /// an unfinished or ready image has at its current generation or at the one that it waits for, and never for the
-/// original of an image that is there.
+/// original of an image that is there. What was shown until a moment ago is spared for a while.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -118,7 +120,17 @@ struct Known {
     status: ImageStatus,
     reprocess_generation: Option<i32>,
     is_reprocessed: bool,
+    made_at: Option<DateTime<Utc>>,
 }
+
+impl Known {
+    /// True while pages may still show the generation before.
+    fn is_young(&self) -> bool {
+        self.made_at.is_some_and(|made_at| Utc::now() < made_at + GRACE)
+    }
+}
+
+type Row = (Uuid, Uuid, i32, String, Option<i32>, bool, Option<DateTime<Utc>>);
 
 /// These images, as far as there are any. Objects appear only after the image is committed, so one that
 /// is missing here has been deleted.
@@ -126,7 +138,7 @@ async fn images_find(
     connection: &AsyncPgConnection,
     ids: BTreeSet<Uuid>,
 ) -> Result<BTreeMap<ImageId, Known>, StorageError> {
-    let rows: Vec<(Uuid, Uuid, i32, String, Option<i32>, bool)> = images::table
+    let rows: Vec<Row> = images::table
         .filter(images::id.eq_any(ids))
         .select((
             images::id,
@@ -135,18 +147,20 @@ async fn images_find(
             images::status,
             images::reprocess_generation,
             images::reprocess_silent_since.is_not_null(),
+            images::made_at,
         ))
         .load(&mut &*connection)
         .await?;
     rows.into_iter()
         .map(
-            |(id, account_id, generation, status, reprocess_generation, is_reprocessed)| {
+            |(id, account_id, generation, status, reprocess_generation, is_reprocessed, made_at)| {
                 let known = Known {
                     account_id: account_id.into(),
                     generation,
                     status: word("images.status", &status)?,
                     reprocess_generation,
                     is_reprocessed,
+                    made_at,
                 };
                 Ok((id.into(), known))
             },
@@ -173,6 +187,7 @@ fn judge(stored: StoredGeneration, known: &BTreeMap<ImageId, Known>) -> Option<(
     }
     let (asked, is_under_way) = (image.reprocess_generation, image.is_reprocessed);
     let reason = match bearing(image.generation, asked, is_under_way, generation) {
+        Bearing::Past if generation < image.generation && image.is_young() => return None,
         Bearing::Past if generation < image.generation => OrphanReason::Superseded,
         Bearing::Past => OrphanReason::Failed,
         Bearing::Current if image.status == ImageStatus::Failed => OrphanReason::Failed,

@@ -8,38 +8,26 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _, QueryResult, Queryable,
-    Selectable, SelectableHelper as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _, Queryable, Selectable,
+    SelectableHelper as _,
     dsl::{count_star, min},
     pg::Pg,
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ProductId};
-use futures_util::future::join_all;
-use messages::{Envelope, Message, Work};
+use messages::{Envelope, Work};
 use uuid::Uuid;
 
 use crate::{
     database::Database,
     error::{StorageError, fit},
     expression::{IsBackfill, IsMessage},
-    invalidations,
     lease::{End, bounded},
     schema::outbox,
 };
 
 /// The longest that rows are held while they are published. Publishing has timeouts of its own, far below this.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(120);
-
-/// What caused a message: it goes into the headers, so that logs and traces can be joined across processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cause {
-    /// The request.
-    pub request_id: Option<String>,
-    /// The trace, in the form of W3C Trace Context.
-    pub traceparent: Option<String>,
-}
 
 /// A message that waits to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +55,7 @@ pub struct Drained {
     pub published: usize,
 }
 
-/// How far the outbox is behind.
+/// How far the outbox is behind with what is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxStats {
     /// Rows that wait.
@@ -118,7 +106,7 @@ where
         .await
 }
 
-/// Counts the messages that wait. This reads all of them.
+/// Counts the messages that wait, except for those that are held back. This reads all of them.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -126,8 +114,9 @@ pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageErr
     let lease = database.lease().await?;
     let count = outbox::table
         .filter(IsMessage.or(IsBackfill))
-        .select((count_star(), min(outbox::created_at)));
-    let now = diesel::select(diesel::dsl::now.into_sql::<Timestamptz>());
+        .filter(outbox::available_at.le(now()))
+        .select((count_star(), min(outbox::available_at)));
+    let now = diesel::select(now());
     lease
         .run(async {
             let mut connection = lease.connection();
@@ -141,88 +130,6 @@ pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageErr
             })
         })
         .await
-}
-
-/// A message that is to be written.
-pub(crate) struct OutboxEntry {
-    account: Option<AccountId>,
-    work: &'static str,
-    type_name: &'static str,
-    envelope: Envelope,
-    body: Vec<u8>,
-}
-
-impl OutboxEntry {
-    pub(crate) fn new<M: Message>(
-        account: Option<AccountId>,
-        message: &M,
-        cause: &Cause,
-    ) -> Result<Self, StorageError> {
-        Self::to(M::WORK, account, message, cause)
-    }
-
-    /// A message that goes to the queue of another work than its family's.
-    pub(crate) fn to<M: Message>(
-        work: Work,
-        account: Option<AccountId>,
-        message: &M,
-        cause: &Cause,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            account,
-            work: work_word(work),
-            type_name: message.type_name(),
-            envelope: Envelope::first(
-                message.image_id().uuid(),
-                cause.request_id.clone(),
-                cause.traceparent.clone(),
-            ),
-            body: message
-                .encode()
-                .map_err(|error| StorageError::value("a message", error))?,
-        })
-    }
-
-    /// Takes a product out of the cache that is of `version` now.
-    pub(crate) fn invalidation(
-        account: AccountId,
-        product: ProductId,
-        version: i64,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            account: Some(account),
-            work: invalidations::WORK,
-            type_name: invalidations::TYPE_NAME,
-            envelope: Envelope::first(product.uuid(), None, None),
-            body: invalidations::encode(version)?,
-        })
-    }
-}
-
-/// Writes rows. The table's trigger wakes whoever listens, once the transaction is committed.
-pub(crate) async fn outbox_insert_in_txn(
-    connection: &AsyncPgConnection,
-    entries: &[OutboxEntry],
-) -> QueryResult<()> {
-    let inserts = entries.iter().map(|entry| {
-        diesel::insert_into(outbox::table)
-            .values((
-                outbox::account_id.eq(entry.account.map(AccountId::uuid)),
-                outbox::work.eq(entry.work),
-                outbox::type_name.eq(entry.type_name),
-                outbox::message_id.eq(entry.envelope.message_id),
-                outbox::correlation_id.eq(entry.envelope.correlation_id),
-                outbox::request_id.eq(entry.envelope.request_id.as_deref()),
-                outbox::traceparent.eq(entry.envelope.traceparent.as_deref()),
-                outbox::body.eq(entry.body.as_slice()),
-            ))
-            .execute(&mut &*connection)
-    });
-    join_all(inserts)
-        .await
-        .into_iter()
-        .collect::<QueryResult<Vec<_>>>()?;
-    Ok(())
 }
 
 #[derive(Queryable, Selectable)]
@@ -244,11 +151,11 @@ async fn outbox_lock_in_txn(
     limit: u16,
 ) -> Result<Vec<OutboxRow>, StorageError> {
     macro_rules! lock {
-        ($condition:expr, $limit:expr) => {
+        ($condition:expr, $order:expr, $limit:expr) => {
             outbox::table
                 .filter($condition)
                 .select(Row::as_select())
-                .order(outbox::id.asc())
+                .order($order)
                 .limit($limit)
                 .for_update()
                 .skip_locked()
@@ -256,10 +163,12 @@ async fn outbox_lock_in_txn(
                 .await?
         };
     }
-    let mut rows = lock!(IsMessage, i64::from(limit));
+    let mut rows = lock!(IsMessage, outbox::id.asc(), i64::from(limit));
     let room = usize::from(limit).saturating_sub(rows.len());
     if room > 0 {
-        rows.extend(lock!(IsBackfill, fit("a limit", room)?));
+        let due = IsBackfill.and(outbox::available_at.le(now()));
+        let order = (outbox::available_at.asc(), outbox::id.asc());
+        rows.extend(lock!(due, order, fit("a limit", room)?));
     }
     rows.into_iter().map(row_read).collect()
 }
@@ -284,10 +193,14 @@ fn row_read(row: Row) -> Result<OutboxRow, StorageError> {
     })
 }
 
+pub(crate) fn now() -> diesel::helper_types::AsExprOf<diesel::dsl::now, Timestamptz> {
+    diesel::dsl::now.into_sql::<Timestamptz>()
+}
+
 /// The word of jobs in the column `work`.
 pub(crate) const JOBS: &str = "jobs";
 
-const fn work_word(work: Work) -> &'static str {
+pub(crate) const fn work_word(work: Work) -> &'static str {
     match work {
         Work::Jobs => JOBS,
         Work::Results => "results",

@@ -194,7 +194,7 @@ async fn the_stats_count_what_waits_and_since_when() {
     );
     room.create(&product_of(draft("Mug"), 3)).await;
     room.execute(
-        "UPDATE outbox SET created_at = now() - interval '1 minute' WHERE id = (SELECT min(id) FROM outbox)",
+        "UPDATE outbox SET available_at = now() - interval '1 minute' WHERE id = (SELECT min(id) FROM outbox)",
     )
     .await;
     let stats = outbox_stats(&room.database).await.unwrap();

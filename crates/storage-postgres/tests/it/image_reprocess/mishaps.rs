@@ -75,6 +75,8 @@ async fn the_sweep_spares_what_is_shown_and_what_is_coming() {
     let run = begin(&room).await;
     ask(&room, &[image_id], run).await;
     apply(&room, &remade(&product, 3)).await;
+    room.execute("UPDATE images SET made_at = made_at - interval '1 hour'")
+        .await;
     let all = [stored(1, false), stored(3, false), stored(1, true)];
     let swept = orphans_purge(&room.database, &all).await.unwrap();
     assert_eq!(swept, orphan(1, OrphanReason::Superseded));

@@ -11,9 +11,10 @@ use messages::{
 };
 use storage_postgres::{
     Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanReason, ReprocessChoice, Restarted,
-    StoredGeneration, StoredVariants, Swept, image_restart, image_result_apply, images_reprocess_ask,
-    images_reprocess_begin, images_reprocess_failed, images_reprocess_page, images_reprocess_progress,
-    images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, outbox_drain, product_delete,
+    StoredGeneration, StoredVariants, Swept, backfill_held_up, image_restart, image_result_apply,
+    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_page,
+    images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, outbox_drain,
+    outbox_stats, product_delete,
 };
 
 use crate::support::{Room, cause, draft, failed, processed, processed_body, product_of};
@@ -28,6 +29,12 @@ async fn apply(room: &Room, result: &ImageResult) -> Applied {
 
 /// The messages that wait in the outbox, which is empty afterwards.
 async fn drain(room: &Room) -> Vec<(Work, Job)> {
+    room.execute("UPDATE outbox SET available_at = created_at").await;
+    drain_due(room).await
+}
+
+/// Those of them that are not held back.
+async fn drain_due(room: &Room) -> Vec<(Work, Job)> {
     let mut jobs = Vec::new();
     let drain = outbox_drain(&room.database, 1_000, |rows| {
         let count = rows.len();
@@ -233,6 +240,37 @@ async fn an_original_that_is_gone_is_fetched_again_the_next_time() {
         matches!(&jobs[..], [(_, Job::Process(job))] if matches!(job.source, ImageSource::Url { .. })),
         "{jobs:?}"
     );
+}
+
+#[tokio::test]
+async fn what_open_pages_still_show_is_deleted_ten_minutes_later() {
+    let room = Room::open().await;
+    let product = asked(&room).await;
+    drain(&room).await;
+    apply(&room, &remade(&product, 2)).await;
+    let later = async |seconds: u64| {
+        room.execute(&format!(
+            "UPDATE outbox SET available_at = available_at - interval '{seconds} s'; \
+             UPDATE images SET made_at = made_at - interval '{seconds} s'"
+        ))
+        .await;
+    };
+    let old = [StoredGeneration {
+        image_id: product.images[0].id,
+        generation: 1,
+        is_original: false,
+    }];
+    let sweep = async || orphans_purge(&room.database, &old).await.unwrap();
+    later(590).await;
+    assert!(drain_due(&room).await.is_empty());
+    assert_eq!(sweep().await, Swept::Purged(Vec::new()));
+    // What is only held back is neither late nor in anybody's way.
+    assert_eq!(outbox_stats(&room.database).await.unwrap().depth, 0);
+    assert!(!backfill_held_up(&room.database).await.unwrap());
+    later(11).await;
+    assert!(backfill_held_up(&room.database).await.unwrap());
+    assert_eq!(drain_due(&room).await, [purge(&product, 1)]);
+    assert!(matches!(sweep().await, Swept::Purged(orphans) if orphans.len() == 1));
 }
 
 #[tokio::test]
