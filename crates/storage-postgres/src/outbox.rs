@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
-    error::{StorageError, fit},
+    error::StorageError,
     expression::{IsBackfill, IsMessage},
     lease::{End, bounded},
     schema::outbox,
@@ -46,6 +46,15 @@ pub struct OutboxRow {
     pub created_at: DateTime<Utc>,
 }
 
+/// The messages that a drain is for. Each part is drained by itself, so that neither waits for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxPart {
+    /// Those of all works but the backfill.
+    Ordinary,
+    /// Those of the backfill that are due.
+    Backfill,
+}
+
 /// What one turn of draining did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
@@ -64,13 +73,18 @@ pub struct OutboxStats {
     pub oldest_age: Option<Duration>,
 }
 
-/// Hands up to `limit` of the oldest messages to `publish`, those of the backfill after all others, and deletes those for which it answers true, in their order;
-/// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side; so are
-/// rows of works that this version does not know.
+/// Hands up to `limit` of the oldest messages of `part` to `publish`, and deletes those for which it answers true, in
+/// their order; a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by
+/// side; so are rows of works that this version does not know.
 ///
 /// # Errors
 /// See [`StorageError`]. Rows that were published meanwhile are published again by the next drain.
-pub async fn outbox_drain<P, F>(database: &Database, limit: u16, publish: P) -> Result<Drained, StorageError>
+pub async fn outbox_drain<P, F>(
+    database: &Database,
+    part: OutboxPart,
+    limit: u16,
+    publish: P,
+) -> Result<Drained, StorageError>
 where
     P: FnOnce(Vec<OutboxRow>) -> F,
     F: Future<Output = Vec<bool>>,
@@ -80,7 +94,7 @@ where
     lease
         .transact_within(PUBLISH_LIMIT, async {
             let patience = database.statement_timeout();
-            let rows = bounded(patience, outbox_lock_in_txn(connection, limit)).await?;
+            let rows = bounded(patience, outbox_lock_in_txn(connection, part, limit)).await?;
             if rows.is_empty() {
                 return Ok(End::Rollback(Drained::default()));
             }
@@ -148,28 +162,29 @@ struct Row {
 
 async fn outbox_lock_in_txn(
     connection: &AsyncPgConnection,
+    part: OutboxPart,
     limit: u16,
 ) -> Result<Vec<OutboxRow>, StorageError> {
     macro_rules! lock {
-        ($condition:expr, $order:expr, $limit:expr) => {
+        ($condition:expr, $order:expr) => {
             outbox::table
                 .filter($condition)
                 .select(Row::as_select())
                 .order($order)
-                .limit($limit)
+                .limit(limit.into())
                 .for_update()
                 .skip_locked()
                 .load::<Row>(&mut &*connection)
                 .await?
         };
     }
-    let mut rows = lock!(IsMessage, outbox::id.asc(), i64::from(limit));
-    let room = usize::from(limit).saturating_sub(rows.len());
-    if room > 0 {
-        let due = IsBackfill.and(outbox::available_at.le(now()));
-        let order = (outbox::available_at.asc(), outbox::id.asc());
-        rows.extend(lock!(due, order, fit("a limit", room)?));
-    }
+    let rows = match part {
+        OutboxPart::Ordinary => lock!(IsMessage, outbox::id.asc()),
+        OutboxPart::Backfill => {
+            let due = IsBackfill.and(outbox::available_at.le(now()));
+            lock!(due, (outbox::available_at.asc(), outbox::id.asc()))
+        }
+    };
     rows.into_iter().map(row_read).collect()
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use messages::{Job, Message as _};
 use storage_postgres::{
     ASKS_MAX, Orphan, OrphanReason, ReconcilerLock, SilentImage, StoredGeneration, StuckImages, Swept,
-    image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, outbox_drain,
+    image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, OutboxPart, outbox_drain,
 };
 use testkit::eventually;
 
@@ -35,7 +35,7 @@ async fn age(room: &Room, seconds: u64) {
 
 async fn drain_jobs(room: &Room) -> Vec<Job> {
     let mut jobs = Vec::new();
-    let drain = outbox_drain(&room.database, 1_000, |rows| {
+    let drain = outbox_drain(&room.database, OutboxPart::Ordinary, 1_000, |rows| {
         let count = rows.len();
         let read = |row: &storage_postgres::OutboxRow| Job::decode(&row.type_name, &row.body).unwrap();
         jobs = rows.iter().map(read).collect();

@@ -13,7 +13,7 @@ use storage_postgres::{
     Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanReason, ReprocessChoice, Restarted,
     StoredGeneration, StoredVariants, Swept, backfill_held_up, image_restart, image_result_apply,
     images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_page,
-    images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, outbox_drain,
+    images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, OutboxPart, outbox_drain,
     outbox_stats, product_delete,
 };
 
@@ -36,14 +36,16 @@ async fn drain(room: &Room) -> Vec<(Work, Job)> {
 /// Those of them that are not held back.
 async fn drain_due(room: &Room) -> Vec<(Work, Job)> {
     let mut jobs = Vec::new();
-    let drain = outbox_drain(&room.database, 1_000, |rows| {
-        let count = rows.len();
-        let read =
-            |row: &storage_postgres::OutboxRow| (row.work, Job::decode(&row.type_name, &row.body).unwrap());
-        jobs = rows.iter().map(read).collect();
-        async move { vec![true; count] }
-    });
-    drain.await.unwrap();
+    for part in [OutboxPart::Ordinary, OutboxPart::Backfill] {
+        let drain = outbox_drain(&room.database, part, 1_000, |rows| {
+            let count = rows.len();
+            let read =
+                |row: &storage_postgres::OutboxRow| (row.work, Job::decode(&row.type_name, &row.body).unwrap());
+            jobs.extend(rows.iter().map(read));
+            async move { vec![true; count] }
+        });
+        drain.await.unwrap();
+    }
     jobs
 }
 
@@ -274,10 +276,21 @@ async fn what_open_pages_still_show_is_deleted_ten_minutes_later() {
 }
 
 #[tokio::test]
-async fn the_backfill_leaves_the_outbox_after_everything_else() {
+async fn a_backfill_that_nobody_takes_holds_up_no_other_message() {
     let room = Room::open().await;
     asked(&room).await;
     room.create(&product_of(draft("New"), 2)).await;
-    let works: Vec<_> = drain(&room).await.into_iter().map(|(work, _)| work).collect();
-    assert_eq!(works, [Work::Jobs, Work::Jobs, Work::Backfill]);
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let database = room.database.clone();
+    let hanging = tokio::spawn(async move {
+        outbox_drain(&database, OutboxPart::Backfill, 10, |rows| async move {
+            sender.send(rows.len()).unwrap();
+            std::future::pending().await
+        })
+        .await
+    });
+    assert_eq!(receiver.await.unwrap(), 1);
+    let works: Vec<_> = drain_due(&room).await.into_iter().map(|(work, _)| work).collect();
+    assert_eq!(works, [Work::Jobs, Work::Jobs]);
+    hanging.abort();
 }
