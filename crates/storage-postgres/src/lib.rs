@@ -53,7 +53,7 @@ pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
 pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
-pub use orphans::{Orphan, OrphanReason, StoredGeneration, Swept, orphans_purge};
+pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, orphans_purge};
 pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_write::Cause;
 pub use product_create::{Created, product_create};

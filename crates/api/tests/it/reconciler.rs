@@ -254,7 +254,7 @@ async fn objects_that_no_picture_needs_are_purged_and_no_others() {
     for _ in 0..3 {
         match bench.job().await {
             Job::Purge(purge) => purges.push((purge.image_id, purge.generation)),
-            Job::Process(job) => panic!("{job:?}"),
+            other => panic!("{other:?}"),
         }
     }
     let mut expected = [

@@ -176,7 +176,10 @@ async fn a_backfill_that_is_not_confirmed_costs_others_no_connection() {
         // As if the queue had lost its quorum.
         proxy.be_deaf();
         let answers = broker.backfill_publisher().publish_batch(&batch).await;
-        assert!(matches!(answers[..], [Err(PublishError::Timeout(_))]), "{answers:?}");
+        assert!(
+            matches!(answers[..], [Err(PublishError::Timeout(_))]),
+            "{answers:?}"
+        );
         proxy.hear_again();
         assert!(broker.is_connected());
         publish(&broker, Work::Jobs, "new", 1).await;

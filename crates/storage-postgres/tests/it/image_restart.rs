@@ -1,7 +1,8 @@
 use domain::{ImageId, ImageStatus, ImagesStatus, Product};
 use messages::{ImageResult, Job, Message as _};
 use storage_postgres::{
-    Applied, Invalidation, Restarted, image_restart, image_result_apply, OutboxPart, outbox_drain, product_delete,
+    Applied, Invalidation, OutboxPart, Restarted, image_restart, image_result_apply, outbox_drain,
+    product_delete,
 };
 
 use crate::{

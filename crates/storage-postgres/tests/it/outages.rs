@@ -6,7 +6,7 @@ use std::{
 use diesel_async::SimpleAsyncConnection as _;
 use domain::{AccountId, ProductId};
 use futures_util::future::join_all;
-use storage_postgres::{Database, DatabaseConfig, StorageError, OutboxPart, outbox_drain, product_get};
+use storage_postgres::{Database, DatabaseConfig, OutboxPart, StorageError, outbox_drain, product_get};
 use testkit::{Mode, Proxy, TestDatabase, eventually};
 use tokio::task::JoinSet;
 

@@ -6,8 +6,8 @@ use std::{
 
 use futures_util::future::join_all;
 use storage_postgres::{
-    Drained, Heard, Listener, OutboxStats, Updated, cache_doubt_announce, OutboxPart, outbox_drain, outbox_stats,
-    product_update,
+    Drained, Heard, Listener, OutboxPart, OutboxStats, Updated, cache_doubt_announce, outbox_drain,
+    outbox_stats, product_update,
 };
 use testkit::eventually;
 
@@ -100,13 +100,17 @@ async fn a_drain_that_is_dropped_half_way_frees_its_rows() {
         .await
     });
     receiver.await.unwrap();
-    let other = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |_| async { panic!("these rows are held") });
+    let other = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |_| async {
+        panic!("these rows are held")
+    });
     assert_eq!(other.await.unwrap(), drained(0, 0));
     hanging.abort();
     let freed = eventually(SOON, || async {
-        let drained = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move { vec![true; rows.len()] })
-            .await
-            .unwrap();
+        let drained = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move {
+            vec![true; rows.len()]
+        })
+        .await
+        .unwrap();
         (drained.claimed > 0).then_some(drained)
     });
     assert_eq!(freed.await, drained(3, 3));
@@ -125,9 +129,11 @@ async fn a_row_that_cannot_be_seen_yet_is_not_lost() {
     .unwrap();
     room.create(&product_of(draft("Mug"), 1)).await;
     let drain = async || {
-        outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move { vec![true; rows.len()] })
-            .await
-            .unwrap()
+        outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move {
+            vec![true; rows.len()]
+        })
+        .await
+        .unwrap()
     };
     assert_eq!(drain().await, drained(1, 1));
     slow.batch_execute("COMMIT").await.unwrap();

@@ -10,11 +10,11 @@ use messages::{
     Job, Message as _, Work,
 };
 use storage_postgres::{
-    Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanReason, ReprocessChoice, Restarted,
-    StoredGeneration, StoredVariants, Swept, backfill_held_up, image_restart, image_result_apply,
-    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_page,
-    images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, OutboxPart, outbox_drain,
-    outbox_stats, product_delete,
+    Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanObjects, OrphanReason, OutboxPart,
+    ReprocessChoice, Restarted, StoredGeneration, StoredVariants, Swept, backfill_held_up, image_restart,
+    image_result_apply, images_reprocess_ask, images_reprocess_begin, images_reprocess_failed,
+    images_reprocess_page, images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask,
+    orphans_purge, outbox_drain, outbox_stats, product_delete,
 };
 
 use crate::support::{Room, cause, draft, failed, processed, processed_body, product_of};
@@ -39,8 +39,9 @@ async fn drain_due(room: &Room) -> Vec<(Work, Job)> {
     for part in [OutboxPart::Ordinary, OutboxPart::Backfill] {
         let drain = outbox_drain(&room.database, part, 1_000, |rows| {
             let count = rows.len();
-            let read =
-                |row: &storage_postgres::OutboxRow| (row.work, Job::decode(&row.type_name, &row.body).unwrap());
+            let read = |row: &storage_postgres::OutboxRow| {
+                (row.work, Job::decode(&row.type_name, &row.body).unwrap())
+            };
             jobs.extend(rows.iter().map(read));
             async move { vec![true; count] }
         });
@@ -260,7 +261,7 @@ async fn what_open_pages_still_show_is_deleted_ten_minutes_later() {
     let old = [StoredGeneration {
         image_id: product.images[0].id,
         generation: 1,
-        is_original: false,
+        original_key: None,
     }];
     let sweep = async || orphans_purge(&room.database, &old).await.unwrap();
     later(590).await;
