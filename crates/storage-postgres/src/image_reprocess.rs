@@ -167,20 +167,23 @@ const LOCK: &str = "SELECT id, account_id, product_id, \
     greatest(generation, coalesce(reprocess_generation, 0)) + 1 AS generation, \
     reprocess_asks AS asks, source_url, source_key, original_key \
     FROM images WHERE id = ANY($1) AND status = 'ready' AND reprocess_silent_since IS NULL \
-    AND (reprocess_run IS NULL OR reprocess_run < $2) ORDER BY id FOR UPDATE SKIP LOCKED";
+    AND (reprocess_run IS NULL OR reprocess_run < $2) \
+    AND ($3 IS NULL OR coalesce(made_at, updated_at) < $3) AND ($4 IS NULL OR NOT variants @> $4) \
+    ORDER BY id FOR UPDATE SKIP LOCKED";
 
 const ASK: &str = "UPDATE images SET reprocess_generation = greatest(generation, coalesce(reprocess_generation, 0)) + 1, \
     reprocess_run = $2, reprocess_silent_since = now(), reprocess_asks = 0, reprocess_error = NULL WHERE id = ANY($1)";
 
-/// Asks for the next generation of each of these images, for the run that began at `run`. They go on showing what they
-/// have. Images that somebody holds are passed over, so that nobody waits for this and this waits for nobody.
+/// Asks for the next generation of each of these images of a page, as far as the choice still includes them. They go on
+/// showing what they have. Images that somebody holds are passed over, so that nobody waits for this and this waits for
+/// nobody.
 ///
 /// # Errors
 /// See [`StorageError`]. None is asked for then.
 pub async fn images_reprocess_ask(
     database: &Database,
     ids: &[ImageId],
-    run: DateTime<Utc>,
+    choice: &ReprocessChoice,
 ) -> Result<AskedToReprocess, StorageError> {
     let lease = database.lease().await?;
     let connection = lease.connection();
@@ -189,7 +192,9 @@ pub async fn images_reprocess_ask(
             let named: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
             let rows: Vec<ReprocessRow> = sql_query(LOCK)
                 .bind::<Array<SqlUuid>, _>(named)
-                .bind::<Timestamptz, _>(run)
+                .bind::<Timestamptz, _>(choice.run)
+                .bind::<Nullable<Timestamptz>, _>(choice.stored.made_before())
+                .bind::<Nullable<Jsonb>, _>(choice.stored.wanted())
                 .load(&mut &*connection)
                 .await?;
             let outcome = AskedToReprocess {
@@ -206,7 +211,7 @@ pub async fn images_reprocess_ask(
                 .collect::<Result<Vec<_>, _>>()?;
             let update = sql_query(ASK)
                 .bind::<Array<SqlUuid>, _>(locked)
-                .bind::<Timestamptz, _>(run);
+                .bind::<Timestamptz, _>(choice.run);
             let noted = update.execute(&mut &*connection);
             let (noted, inserted) = join(noted, outbox_insert_in_txn(connection, &jobs)).await;
             noted?;

@@ -160,8 +160,8 @@ impl Run {
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
-        let (database, run) = (&self.database, self.choice.run);
-        let asked = patiently(async || images_reprocess_ask(database, batch, run).await).await?;
+        let (database, choice) = (&self.database, &self.choice);
+        let asked = patiently(async || images_reprocess_ask(database, batch, choice).await).await?;
         self.asked += asked.asked as u64;
         Ok(asked.passed_over)
     }

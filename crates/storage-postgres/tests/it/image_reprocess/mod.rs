@@ -82,8 +82,13 @@ async fn wanted(room: &Room, choice: &ReprocessChoice) -> Vec<ImageId> {
     page.unwrap().wanted
 }
 
+/// Asks for these images, whatever they have.
 async fn ask(room: &Room, ids: &[ImageId], run: DateTime<Utc>) -> AskedToReprocess {
-    images_reprocess_ask(&room.database, ids, run).await.unwrap()
+    let all = ReprocessChoice {
+        stored: StoredVariants::MadeBefore(run),
+        ..lacking(run, "", &[])
+    };
+    images_reprocess_ask(&room.database, ids, &all).await.unwrap()
 }
 
 /// A ready picture of which generation 2 is under way.
