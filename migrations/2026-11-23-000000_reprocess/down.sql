@@ -3,13 +3,14 @@ DROP INDEX outbox_backfill_idx;
 DELETE FROM outbox WHERE work = 'backfill';
 ALTER TABLE outbox DROP COLUMN available_at;
 DROP INDEX images_reprocess_failed_idx;
+-- `reprocess_generation` stays: a purge of such a generation may lie in a queue for long, so its number must never stand
+-- for another. The release before does not mind the column.
 DROP INDEX images_reprocessing_idx;
 ALTER TABLE images
     DROP COLUMN reprocess_error,
     DROP COLUMN reprocess_asks,
     DROP COLUMN reprocess_silent_since,
     DROP COLUMN reprocess_run,
-    DROP COLUMN reprocess_generation,
     DROP COLUMN made_at,
     DROP COLUMN original_key,
     DROP COLUMN animated;
