@@ -40,7 +40,7 @@ impl Handler<Job> for JobHandler {
                     .report_failed(&delivery.envelope, job, &failure)
                     .await
             }
-            // Nobody waits for a purge; the dead letter is what an operator finds.
+            // Nobody waits for a purge. The dead letter is what an operator finds; of one of the backfill, the sweep.
             Job::Purge(_) | Job::PurgeOriginal(_) => Ok(()),
         }
     }
