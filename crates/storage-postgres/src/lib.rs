@@ -18,6 +18,7 @@ pub mod image_asks;
 pub mod image_reprocess;
 pub mod image_reprocess_asks;
 mod image_reprocess_end;
+pub mod image_reprocess_progress;
 pub mod image_restart;
 pub mod image_results;
 mod image_standing;
@@ -44,11 +45,14 @@ pub use error::StorageError;
 pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
 pub use image_asks::{ASKS_MAX, SilentImage, StuckImages, images_stuck_ask};
 pub use image_reprocess::{
-    AskedToReprocess, FailedReprocess, ReprocessChoice, ReprocessPage, ReprocessProgress, StoredVariants,
-    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking,
-    images_reprocess_page, images_reprocess_progress,
+    AskedToReprocess, ReprocessChoice, ReprocessPage, StoredVariants, images_reprocess_ask,
+    images_reprocess_begin, images_reprocess_page,
 };
 pub use image_reprocess_asks::{backfill_held_up, images_reprocess_stuck_ask};
+pub use image_reprocess_progress::{
+    FailedReprocess, ReprocessProgress, images_reprocess_failed, images_reprocess_lacking,
+    images_reprocess_progress,
+};
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
 pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
