@@ -1,16 +1,15 @@
--- Generations that were asked for and never shown are forgotten with these columns, and their numbers would be used again
--- after a further upgrade. Let the queues run empty before that, lest a purge of the old number deletes the new one.
 DROP INDEX outbox_backfill_idx;
 -- The release before knows no such rows. Pictures that wait for one show what they have.
 DELETE FROM outbox WHERE work = 'backfill';
 DROP INDEX images_reprocess_failed_idx;
+-- `reprocess_generation` stays: a purge of such a generation may lie in a queue for long, so its number must never stand
+-- for another. The release before does not mind the column.
 DROP INDEX images_reprocessing_idx;
 ALTER TABLE images
     DROP COLUMN reprocess_error,
     DROP COLUMN reprocess_asks,
     DROP COLUMN reprocess_silent_since,
     DROP COLUMN reprocess_run,
-    DROP COLUMN reprocess_generation,
     DROP COLUMN made_at,
     DROP COLUMN original_key,
     DROP COLUMN animated;

@@ -7,7 +7,8 @@ ALTER TABLE images
     ADD COLUMN made_at timestamptz,
     -- A picture that is ready can be made again. `generation` stays the one that is shown until the new one is there,
     -- so that the release before spares it; this one is the latest that was asked for.
-    ADD COLUMN reprocess_generation integer,
+    -- It is there already where this migration was taken back before.
+    ADD COLUMN IF NOT EXISTS reprocess_generation integer,
     -- When the run began that asked for it.
     ADD COLUMN reprocess_run timestamptz,
     -- When it was last asked for or heard of; absent once it has ended.

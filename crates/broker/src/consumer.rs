@@ -47,7 +47,11 @@ pub(crate) async fn consume<M: Message, H: Handler<M>>(
     let handler = Arc::new(handler);
     let desk = |work: Work| {
         let delays = &broker.config.retry_delays;
-        let ladder = Ladder::new(broker.publisher(), names.clone(), work, delays);
+        let publisher = match work {
+            Work::Backfill => broker.backfill_publisher(),
+            Work::Jobs | Work::Results => broker.publisher(),
+        };
+        let ladder = Ladder::new(publisher, names.clone(), work, delays);
         Desk::new(Arc::clone(&handler), ladder, stop.clone())
     };
     let mut counter = Counter {

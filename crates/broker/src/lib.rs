@@ -102,6 +102,12 @@ impl Broker {
         Publisher::new(self.publishing.clone(), self.names(), self.config.confirm_timeout)
     }
 
+    /// The same for the backfill, whose queue others must not suffer from: where that confirms nothing, as without a
+    /// quorum, the connection is not replaced.
+    pub fn backfill_publisher(&self) -> Publisher {
+        self.publisher().for_backfill()
+    }
+
     /// The names of exchanges and queues beneath the configured prefix.
     pub fn names(&self) -> Names {
         self.config.names()

@@ -26,6 +26,8 @@ pub struct Publisher {
     link: Link,
     names: Names,
     confirm_timeout: Duration,
+    /// True where a confirm that does not come is laid to the queue, and the connection is left to others.
+    is_for_backfill: bool,
 }
 
 /// A message that is encoded already, as the outbox holds it.
@@ -47,6 +49,14 @@ impl Publisher {
             link,
             names,
             confirm_timeout,
+            is_for_backfill: false,
+        }
+    }
+
+    pub(crate) fn for_backfill(self) -> Self {
+        Self {
+            is_for_backfill: true,
+            ..self
         }
     }
 
@@ -170,6 +180,7 @@ impl Publisher {
     }
 
     /// A confirm that does not come is the first sign of a peer that has fallen silent, unless the broker has said why.
+    /// For the backfill, heartbeats and what others publish show that soon enough.
     fn overdue(&self, live: &Live) -> PublishError {
         if live.is_gone() {
             return PublishError::Lost(io::Error::from(ErrorKind::ConnectionAborted).into());
@@ -177,7 +188,9 @@ impl Publisher {
         if live.is_blocked() {
             return PublishError::Blocked;
         }
-        live.suspect("no confirm came in time");
+        if !self.is_for_backfill {
+            live.suspect("no confirm came in time");
+        }
         PublishError::Timeout(self.confirm_timeout)
     }
 

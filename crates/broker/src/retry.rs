@@ -90,6 +90,12 @@ impl Ladder {
         }
     }
 
+    /// True where a message that is given up for this leaves a dead letter. Of the backfill, only what may have ended its
+    /// process does: whoever was told can ask again, and millions would hide the other dead letters.
+    pub(crate) fn keeps(&self, why: &GiveUp) -> bool {
+        self.work != Work::Backfill || matches!(why, GiveUp::Redelivered { .. })
+    }
+
     /// True where no rung is left after this attempt.
     pub(crate) fn is_last(&self, attempt: u32) -> bool {
         self.rung(attempt).is_none()

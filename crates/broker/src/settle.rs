@@ -34,6 +34,7 @@ pub(crate) struct Desk<M, H> {
     survivors: Survivors,
     stop: CancellationToken,
     retried: Hush,
+    let_go: Hush,
     unreadable: Hush,
     family: PhantomData<fn() -> M>,
 }
@@ -46,6 +47,7 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
             survivors: Survivors::default(),
             stop,
             retried: Hush::default(),
+            let_go: Hush::default(),
             unreadable: Hush::default(),
             family: PhantomData,
         }
@@ -227,7 +229,8 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
         self.insist(receipt, || self.ladder.bury(letter, reason)).await
     }
 
-    /// First whoever waits is told, then the copy is put away; repeating both does no harm, losing one would.
+    /// First whoever waits is told, then the copy is put away, where one is kept; repeating both does no harm, losing one
+    /// would.
     async fn give_up(
         &self,
         delivery: &Delivery<M>,
@@ -237,7 +240,16 @@ impl<M: Message, H: Handler<M>> Desk<M, H> {
     ) -> Option<()> {
         let telling = async { self.handler.give_up(delivery, why).await };
         let fault = match AssertUnwindSafe(telling).catch_unwind().await {
-            Ok(Ok(())) => return self.bury(letter, receipt, &why.to_string()).await,
+            Ok(Ok(())) if self.ladder.keeps(why) => {
+                return self.bury(letter, receipt, &why.to_string()).await;
+            }
+            Ok(Ok(())) => {
+                match self.let_go.tell() {
+                    Some(more) => warn!(%why, more, "a message of the backfill is given up"),
+                    None => debug!(%why, "a message of the backfill is given up"),
+                }
+                return Some(());
+            }
             Ok(Err(error)) => chain(&error),
             Err(panic) => format!("panicked: {}", words(&*panic)),
         };

@@ -4,7 +4,11 @@ use broker::{Delivery, GiveUp, Handler, Outcome, PublishError};
 use domain::ImageErrorCode::ProcessingCrashed;
 use messages::Job;
 
-use crate::{failure::Failure, process::Processor, purge::purge};
+use crate::{
+    failure::Failure,
+    process::Processor,
+    purge::{purge, purge_original},
+};
 
 /// Handles jobs, any number at a time.
 #[derive(Clone, Debug)]
@@ -24,6 +28,7 @@ impl Handler<Job> for JobHandler {
         match &delivery.message {
             Job::Process(job) => self.processor.process(&delivery.envelope, job).await,
             Job::Purge(job) => purge(&self.processor.store, job).await,
+            Job::PurgeOriginal(job) => purge_original(&self.processor.store, job).await,
         }
     }
 
@@ -35,8 +40,8 @@ impl Handler<Job> for JobHandler {
                     .report_failed(&delivery.envelope, job, &failure)
                     .await
             }
-            // Nobody waits for a purge; the dead letter is what an operator finds.
-            Job::Purge(_) => Ok(()),
+            // Nobody waits for a purge. The dead letter is what an operator finds; of one of the backfill, the sweep.
+            Job::Purge(_) | Job::PurgeOriginal(_) => Ok(()),
         }
     }
 }

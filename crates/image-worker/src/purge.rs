@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use broker::Outcome;
-use messages::ImagePurgeV1;
+use domain::ImageId;
+use messages::{ImagePurgeOriginalV1, ImagePurgeV1};
 use storage_s3::keys;
 use tracing::info;
 
@@ -15,11 +16,28 @@ use crate::{
 /// Carries out a purge. Doing it again deletes nothing more.
 pub async fn purge(store: &PatientStore, job: &ImagePurgeV1) -> Outcome {
     let began = Instant::now();
-    match delete(store.for_job(), job).await {
+    let deleted = delete(store.for_job(), job).await;
+    outcome(began, job.image_id, job.generation, deleted)
+}
+
+/// Deletes the file that a picture was made from, in one generation. Doing it again deletes nothing more.
+pub async fn purge_original(store: &PatientStore, job: &ImagePurgeOriginalV1) -> Outcome {
+    let began = Instant::now();
+    let deleted = delete_original(store.for_job(), job).await.map(|()| 1);
+    outcome(began, job.image_id, Some(job.generation), deleted)
+}
+
+fn outcome(
+    began: Instant,
+    image_id: ImageId,
+    generation: Option<i32>,
+    deleted: Result<u64, Interrupted>,
+) -> Outcome {
+    match deleted {
         Ok(objects) => {
             info!(
-                image_id = %job.image_id,
-                generation = job.generation,
+                %image_id,
+                generation,
                 objects,
                 outcome = "purged",
                 duration_ms = milliseconds_since(began),
@@ -47,4 +65,15 @@ async fn delete(patience: Patience<'_>, job: &ImagePurgeV1) -> Result<u64, Inter
             .await?;
     }
     Ok(objects)
+}
+
+async fn delete_original(patience: Patience<'_>, job: &ImagePurgeOriginalV1) -> Result<(), Interrupted> {
+    patience.until_usable().await?;
+    let key = keys::original_key(job.image_id, job.generation);
+    patience
+        .carry_out(|store| {
+            let key = &key;
+            async move { store.object_delete(key).await }
+        })
+        .await
 }

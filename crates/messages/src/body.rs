@@ -89,6 +89,15 @@ pub struct ImagePurgeV1 {
     pub generation: Option<i32>,
 }
 
+/// `image.purge_original.v1`: delete a file of a picture that no generation is made from any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagePurgeOriginalV1 {
+    /// The picture.
+    pub image_id: ImageId,
+    /// The generation that stored the file. What else it stored stays.
+    pub generation: i32,
+}
+
 /// `image.started.v1`: a worker has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageStartedV1 {
@@ -188,6 +197,8 @@ family! {
         Process(ImageProcessV1) = "image.process.v1",
         /// Delete the objects of a picture.
         Purge(ImagePurgeV1) = "image.purge.v1",
+        /// Delete a file that a picture was made from.
+        PurgeOriginal(ImagePurgeOriginalV1) = "image.purge_original.v1",
     }
 }
 

@@ -11,8 +11,8 @@ pub mod envelope;
 pub mod names;
 
 pub use body::{
-    DecodeError, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImagePurgeV1, ImageResult, ImageSource,
-    ImageStartedV1, Job, Message,
+    DecodeError, ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImagePurgeOriginalV1, ImagePurgeV1,
+    ImageResult, ImageSource, ImageStartedV1, Job, Message,
 };
 pub use envelope::Envelope;
 pub use names::{Names, Work};

@@ -17,7 +17,7 @@ use crate::{
     error::{StorageError, fit},
     image_restart::source_of,
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     reconciler::interval,
     schema::images,
 };

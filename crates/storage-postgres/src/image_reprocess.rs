@@ -1,9 +1,9 @@
-//! Having images that are ready made again, a page and a batch at a time, and how far that has come.
+//! Having images that are ready made again, a page and a batch at a time.
 
 use chrono::{DateTime, Utc};
 use diesel::{
     IntoSql as _, QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl as _;
 use domain::{AccountId, ImageFormat, ImageId};
@@ -12,11 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    database::Database,
-    error::{StorageError, fit},
-    image_reprocess_end::ReprocessRow,
-    lease::End,
-    outbox::outbox_insert_in_txn,
+    database::Database, error::StorageError, image_reprocess_end::ReprocessRow, lease::End,
+    outbox_write::outbox_insert_in_txn,
 };
 
 /// Which of the images that are ready are made again. Those that are under way never are, nor those that this run has
@@ -49,7 +46,7 @@ pub enum StoredVariants {
 
 impl StoredVariants {
     /// What an image's variants contain unless they lack something.
-    fn wanted(&self) -> Option<Value> {
+    pub(crate) fn wanted(&self) -> Option<Value> {
         match self {
             Self::Lacking { name, formats } => formats
                 .iter()
@@ -87,26 +84,6 @@ pub struct AskedToReprocess {
     pub passed_over: usize,
 }
 
-/// How far runs have come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReprocessProgress {
-    /// Images that are under way, whichever run has asked for them.
-    pub under_way: u64,
-    /// Those of them that this run has asked for.
-    pub of_run: u64,
-    /// Images of this run that could not be made again.
-    pub failed: u64,
-}
-
-/// An image that could not be made again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedReprocess {
-    /// The image.
-    pub image_id: ImageId,
-    /// The code of its failure.
-    pub code: String,
-}
-
 /// The beginning of a run, by the clock of the database.
 ///
 /// # Errors
@@ -126,11 +103,21 @@ const PAGE: &str = "SELECT id, status = 'ready' AND reprocess_silent_since IS NU
     FROM (SELECT * FROM images WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2) AS images ORDER BY id";
 
 #[derive(QueryableByName)]
-struct Looked {
+pub(crate) struct Looked {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = Bool)]
     wanted: bool,
+}
+
+impl ReprocessPage {
+    pub(crate) fn of(looked: &[Looked]) -> Self {
+        let wanted = looked.iter().filter(|looked| looked.wanted);
+        Self {
+            wanted: wanted.map(|looked| looked.id.into()).collect(),
+            last: looked.last().map(|looked| looked.id.into()),
+        }
+    }
 }
 
 /// Looks at up to `limit` images after `after`, in the order of their ids. So each look takes a bounded time, however
@@ -156,31 +143,30 @@ pub async fn images_reprocess_page(
     let looked: Vec<Looked> = lease
         .run(async { Ok(question.load(&mut lease.connection()).await?) })
         .await?;
-    let wanted = looked.iter().filter(|looked| looked.wanted);
-    Ok(ReprocessPage {
-        wanted: wanted.map(|looked| looked.id.into()).collect(),
-        last: looked.last().map(|looked| looked.id.into()),
-    })
+    Ok(ReprocessPage::of(&looked))
 }
 
 const LOCK: &str = "SELECT id, account_id, product_id, \
     greatest(generation, coalesce(reprocess_generation, 0)) + 1 AS generation, \
     reprocess_asks AS asks, source_url, source_key, original_key \
     FROM images WHERE id = ANY($1) AND status = 'ready' AND reprocess_silent_since IS NULL \
-    AND (reprocess_run IS NULL OR reprocess_run < $2) ORDER BY id FOR UPDATE SKIP LOCKED";
+    AND (reprocess_run IS NULL OR reprocess_run < $2) \
+    AND ($3 IS NULL OR coalesce(made_at, updated_at) < $3) AND ($4 IS NULL OR NOT variants @> $4) \
+    ORDER BY id FOR UPDATE SKIP LOCKED";
 
 const ASK: &str = "UPDATE images SET reprocess_generation = greatest(generation, coalesce(reprocess_generation, 0)) + 1, \
     reprocess_run = $2, reprocess_silent_since = now(), reprocess_asks = 0, reprocess_error = NULL WHERE id = ANY($1)";
 
-/// Asks for the next generation of each of these images, for the run that began at `run`. They go on showing what they
-/// have. Images that somebody holds are passed over, so that nobody waits for this and this waits for nobody.
+/// Asks for the next generation of each of these images of a page, as far as the choice still includes them. They go on
+/// showing what they have. Images that somebody holds are passed over, so that nobody waits for this and this waits for
+/// nobody.
 ///
 /// # Errors
 /// See [`StorageError`]. None is asked for then.
 pub async fn images_reprocess_ask(
     database: &Database,
     ids: &[ImageId],
-    run: DateTime<Utc>,
+    choice: &ReprocessChoice,
 ) -> Result<AskedToReprocess, StorageError> {
     let lease = database.lease().await?;
     let connection = lease.connection();
@@ -189,7 +175,9 @@ pub async fn images_reprocess_ask(
             let named: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
             let rows: Vec<ReprocessRow> = sql_query(LOCK)
                 .bind::<Array<SqlUuid>, _>(named)
-                .bind::<Timestamptz, _>(run)
+                .bind::<Timestamptz, _>(choice.run)
+                .bind::<Nullable<Timestamptz>, _>(choice.stored.made_before())
+                .bind::<Nullable<Jsonb>, _>(choice.stored.wanted())
                 .load(&mut &*connection)
                 .await?;
             let outcome = AskedToReprocess {
@@ -206,7 +194,7 @@ pub async fn images_reprocess_ask(
                 .collect::<Result<Vec<_>, _>>()?;
             let update = sql_query(ASK)
                 .bind::<Array<SqlUuid>, _>(locked)
-                .bind::<Timestamptz, _>(run);
+                .bind::<Timestamptz, _>(choice.run);
             let noted = update.execute(&mut &*connection);
             let (noted, inserted) = join(noted, outbox_insert_in_txn(connection, &jobs)).await;
             noted?;
@@ -214,103 +202,4 @@ pub async fn images_reprocess_ask(
             Ok(End::Commit(outcome))
         })
         .await
-}
-
-const PROGRESS: &str = "SELECT count(*) AS under_way, count(*) FILTER (WHERE reprocess_run = $1) AS of_run, \
-    (SELECT count(*) FROM images WHERE reprocess_error IS NOT NULL AND reprocess_run = $1) AS failed \
-    FROM images WHERE reprocess_silent_since IS NOT NULL";
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = BigInt)]
-    under_way: i64,
-    #[diesel(sql_type = BigInt)]
-    of_run: i64,
-    #[diesel(sql_type = BigInt)]
-    failed: i64,
-}
-
-/// How far the run has come that began at `run`.
-///
-/// # Errors
-/// See [`StorageError`].
-pub async fn images_reprocess_progress(
-    database: &Database,
-    run: DateTime<Utc>,
-) -> Result<ReprocessProgress, StorageError> {
-    let lease = database.lease().await?;
-    let question = sql_query(PROGRESS).bind::<Timestamptz, _>(run);
-    let counted: Counted = lease
-        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
-        .await?;
-    Ok(ReprocessProgress {
-        under_way: fit("a count", counted.under_way)?,
-        of_run: fit("a count", counted.of_run)?,
-        failed: fit("a count", counted.failed)?,
-    })
-}
-
-const LACKING: &str = "SELECT count(*) AS count FROM images WHERE reprocess_run = $1 AND status = 'ready' \
-    AND reprocess_silent_since IS NULL AND reprocess_error IS NULL AND NOT variants @> $2";
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// How many images have been made again for this run, and lack the variant all the same: who made them was not set up
-/// for it. Always 0 of a run that makes all of them again.
-///
-/// # Errors
-/// See [`StorageError`].
-pub async fn images_reprocess_lacking(
-    database: &Database,
-    choice: &ReprocessChoice,
-) -> Result<u64, StorageError> {
-    let Some(wanted) = choice.stored.wanted() else {
-        return Ok(0);
-    };
-    let lease = database.lease().await?;
-    let question = sql_query(LACKING)
-        .bind::<Timestamptz, _>(choice.run)
-        .bind::<Jsonb, _>(wanted);
-    let counted: Count = lease
-        .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
-        .await?;
-    fit("a count", counted.count)
-}
-
-const FAILED: &str = "SELECT id, reprocess_error AS code FROM images \
-    WHERE reprocess_error IS NOT NULL AND reprocess_run = $1 ORDER BY id LIMIT $2";
-
-#[derive(QueryableByName)]
-struct Failed {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = Text)]
-    code: String,
-}
-
-/// Up to `limit` of the images that the run which began at `run` could not have made again.
-///
-/// # Errors
-/// See [`StorageError`].
-pub async fn images_reprocess_failed(
-    database: &Database,
-    run: DateTime<Utc>,
-    limit: u16,
-) -> Result<Vec<FailedReprocess>, StorageError> {
-    let lease = database.lease().await?;
-    let question = sql_query(FAILED)
-        .bind::<Timestamptz, _>(run)
-        .bind::<BigInt, _>(i64::from(limit));
-    let failed: Vec<Failed> = lease
-        .run(async { Ok(question.load(&mut lease.connection()).await?) })
-        .await?;
-    let read = |failed: Failed| FailedReprocess {
-        image_id: failed.id.into(),
-        code: failed.code,
-    };
-    Ok(failed.into_iter().map(read).collect())
 }

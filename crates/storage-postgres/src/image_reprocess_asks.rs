@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use diesel::{
-    QueryDsl as _,
+    ExpressionMethods as _, IntoSql as _, QueryDsl as _,
     dsl::exists,
     sql_query,
-    sql_types::{Array, BigInt, Integer, Interval, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Integer, Interval, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl as _;
 use futures_util::future::join;
@@ -19,7 +19,7 @@ use crate::{
     image_asks::{ASKS_MAX, SilentImage, StuckImages},
     image_reprocess_end::ReprocessRow,
     lease::End,
-    outbox::outbox_insert_in_txn,
+    outbox_write::outbox_insert_in_txn,
     reconciler::interval,
     schema::outbox,
 };
@@ -84,13 +84,17 @@ fn silent_read(row: &ReprocessRow) -> Result<SilentImage, StorageError> {
     })
 }
 
-/// True while messages of the backfill wait to be published.
+/// True while messages of the backfill wait to be published that are not held back.
 ///
 /// # Errors
 /// See [`StorageError`].
 pub async fn backfill_held_up(database: &Database) -> Result<bool, StorageError> {
     let lease = database.lease().await?;
-    let question = diesel::select(exists(outbox::table.filter(IsBackfill)));
+    let now = diesel::dsl::now.into_sql::<Timestamptz>();
+    let due = outbox::table
+        .filter(IsBackfill)
+        .filter(outbox::available_at.le(now));
+    let question = diesel::select(exists(due));
     lease
         .run(async { Ok(question.get_result(&mut lease.connection()).await?) })
         .await

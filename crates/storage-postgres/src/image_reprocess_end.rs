@@ -1,6 +1,8 @@
 //! How making a ready image again goes on: it is heard of, it fails, or it is asked for once more. Nothing of this is
 //! shown.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, IntoSql as _, NullableExpressionMethods as _, QueryDsl as _, QueryableByName,
@@ -16,7 +18,7 @@ use crate::{
     error::StorageError,
     expression::Prepared,
     image_restart::source_of,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
 };
 
@@ -78,6 +80,9 @@ impl ReprocessRow {
         ask.job(&Cause::default())
     }
 }
+
+/// So long stay the variants that were shown before: open pages and copies of answers still name them.
+pub(crate) const GRACE: Duration = Duration::from_mins(10);
 
 /// Deletes a generation when there is nothing better to do.
 pub(crate) fn purge_later(

@@ -17,7 +17,7 @@ use crate::{
     image_reprocess_end::{Reprocess, reprocess_again_in_txn},
     image_standing::{product_lock_in_txn, product_touch_in_txn},
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
 };
 

@@ -14,10 +14,10 @@ use crate::{
     database::Database,
     error::{StorageError, fit},
     expression::{Prepared, greatest},
-    image_reprocess_end::{purge_later, reprocess_fail_in_txn, reprocess_hear_in_txn},
+    image_reprocess_end::{GRACE, purge_later, reprocess_fail_in_txn, reprocess_hear_in_txn},
     image_standing::{Bearing, Standing, product_lock_in_txn, product_touch_in_txn},
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
 };
 
@@ -97,7 +97,8 @@ pub(crate) async fn image_result_apply_in_txn(
         }
         (Bearing::Coming, ImageResult::Processed(_)) => {
             let shown = image.generation;
-            entries.push(purge_later(account_id, target.image_id, shown, cause)?);
+            let purge = purge_later(account_id, target.image_id, shown, cause)?;
+            entries.push(purge.held_back(GRACE));
         }
     }
     image.status = target.status;

@@ -18,6 +18,7 @@ pub mod image_asks;
 pub mod image_reprocess;
 pub mod image_reprocess_asks;
 mod image_reprocess_end;
+pub mod image_reprocess_progress;
 pub mod image_restart;
 pub mod image_results;
 mod image_standing;
@@ -29,6 +30,7 @@ pub mod migrations;
 pub mod orphans;
 mod outage;
 pub mod outbox;
+mod outbox_write;
 pub mod product_create;
 pub mod product_list;
 pub mod product_update;
@@ -43,17 +45,21 @@ pub use error::StorageError;
 pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
 pub use image_asks::{ASKS_MAX, SilentImage, StuckImages, images_stuck_ask};
 pub use image_reprocess::{
-    AskedToReprocess, FailedReprocess, ReprocessChoice, ReprocessPage, ReprocessProgress, StoredVariants,
-    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking,
-    images_reprocess_page, images_reprocess_progress,
+    AskedToReprocess, ReprocessChoice, ReprocessPage, StoredVariants, images_reprocess_ask,
+    images_reprocess_begin, images_reprocess_page,
 };
 pub use image_reprocess_asks::{backfill_held_up, images_reprocess_stuck_ask};
+pub use image_reprocess_progress::{
+    FailedReprocess, ReprocessProgress, images_reprocess_failed, images_reprocess_lacking,
+    images_reprocess_progress,
+};
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
 pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
-pub use orphans::{Orphan, OrphanReason, StoredGeneration, Swept, orphans_purge};
-pub use outbox::{Cause, Drained, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
+pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, orphans_purge};
+pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
+pub use outbox_write::Cause;
 pub use product_create::{Created, product_create};
 pub use product_list::product_list;
 pub use product_update::{Deleted, Updated, product_delete, product_update};

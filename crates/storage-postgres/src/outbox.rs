@@ -8,38 +8,26 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _, QueryResult, Queryable,
-    Selectable, SelectableHelper as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _, Queryable, Selectable,
+    SelectableHelper as _,
     dsl::{count_star, min},
     pg::Pg,
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ProductId};
-use futures_util::future::join_all;
-use messages::{Envelope, Message, Work};
+use messages::{Envelope, Work};
 use uuid::Uuid;
 
 use crate::{
     database::Database,
-    error::{StorageError, fit},
+    error::StorageError,
     expression::{IsBackfill, IsMessage},
-    invalidations,
     lease::{End, bounded},
     schema::outbox,
 };
 
 /// The longest that rows are held while they are published. Publishing has timeouts of its own, far below this.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(120);
-
-/// What caused a message: it goes into the headers, so that logs and traces can be joined across processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cause {
-    /// The request.
-    pub request_id: Option<String>,
-    /// The trace, in the form of W3C Trace Context.
-    pub traceparent: Option<String>,
-}
 
 /// A message that waits to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +46,15 @@ pub struct OutboxRow {
     pub created_at: DateTime<Utc>,
 }
 
+/// The messages that a drain is for. Each part is drained by itself, so that neither waits for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxPart {
+    /// Those of all works but the backfill.
+    Ordinary,
+    /// Those of the backfill that are due.
+    Backfill,
+}
+
 /// What one turn of draining did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
@@ -67,7 +64,7 @@ pub struct Drained {
     pub published: usize,
 }
 
-/// How far the outbox is behind.
+/// How far the outbox is behind with what is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxStats {
     /// Rows that wait.
@@ -76,13 +73,18 @@ pub struct OutboxStats {
     pub oldest_age: Option<Duration>,
 }
 
-/// Hands up to `limit` of the oldest messages to `publish`, those of the backfill after all others, and deletes those for which it answers true, in their order;
-/// a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side; so are
-/// rows of works that this version does not know.
+/// Hands up to `limit` of the oldest messages of `part` to `publish`, and deletes those for which it answers true, in
+/// their order; a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by
+/// side; so are rows of works that this version does not know.
 ///
 /// # Errors
 /// See [`StorageError`]. Rows that were published meanwhile are published again by the next drain.
-pub async fn outbox_drain<P, F>(database: &Database, limit: u16, publish: P) -> Result<Drained, StorageError>
+pub async fn outbox_drain<P, F>(
+    database: &Database,
+    part: OutboxPart,
+    limit: u16,
+    publish: P,
+) -> Result<Drained, StorageError>
 where
     P: FnOnce(Vec<OutboxRow>) -> F,
     F: Future<Output = Vec<bool>>,
@@ -92,7 +94,7 @@ where
     lease
         .transact_within(PUBLISH_LIMIT, async {
             let patience = database.statement_timeout();
-            let rows = bounded(patience, outbox_lock_in_txn(connection, limit)).await?;
+            let rows = bounded(patience, outbox_lock_in_txn(connection, part, limit)).await?;
             if rows.is_empty() {
                 return Ok(End::Rollback(Drained::default()));
             }
@@ -118,7 +120,7 @@ where
         .await
 }
 
-/// Counts the messages that wait. This reads all of them.
+/// Counts the messages that wait, except for those that are held back. This reads all of them.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -126,8 +128,9 @@ pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageErr
     let lease = database.lease().await?;
     let count = outbox::table
         .filter(IsMessage.or(IsBackfill))
-        .select((count_star(), min(outbox::created_at)));
-    let now = diesel::select(diesel::dsl::now.into_sql::<Timestamptz>());
+        .filter(outbox::available_at.le(now()))
+        .select((count_star(), min(outbox::available_at)));
+    let now = diesel::select(now());
     lease
         .run(async {
             let mut connection = lease.connection();
@@ -141,88 +144,6 @@ pub async fn outbox_stats(database: &Database) -> Result<OutboxStats, StorageErr
             })
         })
         .await
-}
-
-/// A message that is to be written.
-pub(crate) struct OutboxEntry {
-    account: Option<AccountId>,
-    work: &'static str,
-    type_name: &'static str,
-    envelope: Envelope,
-    body: Vec<u8>,
-}
-
-impl OutboxEntry {
-    pub(crate) fn new<M: Message>(
-        account: Option<AccountId>,
-        message: &M,
-        cause: &Cause,
-    ) -> Result<Self, StorageError> {
-        Self::to(M::WORK, account, message, cause)
-    }
-
-    /// A message that goes to the queue of another work than its family's.
-    pub(crate) fn to<M: Message>(
-        work: Work,
-        account: Option<AccountId>,
-        message: &M,
-        cause: &Cause,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            account,
-            work: work_word(work),
-            type_name: message.type_name(),
-            envelope: Envelope::first(
-                message.image_id().uuid(),
-                cause.request_id.clone(),
-                cause.traceparent.clone(),
-            ),
-            body: message
-                .encode()
-                .map_err(|error| StorageError::value("a message", error))?,
-        })
-    }
-
-    /// Takes a product out of the cache that is of `version` now.
-    pub(crate) fn invalidation(
-        account: AccountId,
-        product: ProductId,
-        version: i64,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            account: Some(account),
-            work: invalidations::WORK,
-            type_name: invalidations::TYPE_NAME,
-            envelope: Envelope::first(product.uuid(), None, None),
-            body: invalidations::encode(version)?,
-        })
-    }
-}
-
-/// Writes rows. The table's trigger wakes whoever listens, once the transaction is committed.
-pub(crate) async fn outbox_insert_in_txn(
-    connection: &AsyncPgConnection,
-    entries: &[OutboxEntry],
-) -> QueryResult<()> {
-    let inserts = entries.iter().map(|entry| {
-        diesel::insert_into(outbox::table)
-            .values((
-                outbox::account_id.eq(entry.account.map(AccountId::uuid)),
-                outbox::work.eq(entry.work),
-                outbox::type_name.eq(entry.type_name),
-                outbox::message_id.eq(entry.envelope.message_id),
-                outbox::correlation_id.eq(entry.envelope.correlation_id),
-                outbox::request_id.eq(entry.envelope.request_id.as_deref()),
-                outbox::traceparent.eq(entry.envelope.traceparent.as_deref()),
-                outbox::body.eq(entry.body.as_slice()),
-            ))
-            .execute(&mut &*connection)
-    });
-    join_all(inserts)
-        .await
-        .into_iter()
-        .collect::<QueryResult<Vec<_>>>()?;
-    Ok(())
 }
 
 #[derive(Queryable, Selectable)]
@@ -241,26 +162,29 @@ struct Row {
 
 async fn outbox_lock_in_txn(
     connection: &AsyncPgConnection,
+    part: OutboxPart,
     limit: u16,
 ) -> Result<Vec<OutboxRow>, StorageError> {
     macro_rules! lock {
-        ($condition:expr, $limit:expr) => {
+        ($condition:expr, $order:expr) => {
             outbox::table
                 .filter($condition)
                 .select(Row::as_select())
-                .order(outbox::id.asc())
-                .limit($limit)
+                .order($order)
+                .limit(limit.into())
                 .for_update()
                 .skip_locked()
                 .load::<Row>(&mut &*connection)
                 .await?
         };
     }
-    let mut rows = lock!(IsMessage, i64::from(limit));
-    let room = usize::from(limit).saturating_sub(rows.len());
-    if room > 0 {
-        rows.extend(lock!(IsBackfill, fit("a limit", room)?));
-    }
+    let rows = match part {
+        OutboxPart::Ordinary => lock!(IsMessage, outbox::id.asc()),
+        OutboxPart::Backfill => {
+            let due = IsBackfill.and(outbox::available_at.le(now()));
+            lock!(due, (outbox::available_at.asc(), outbox::id.asc()))
+        }
+    };
     rows.into_iter().map(row_read).collect()
 }
 
@@ -284,10 +208,14 @@ fn row_read(row: Row) -> Result<OutboxRow, StorageError> {
     })
 }
 
+pub(crate) fn now() -> diesel::helper_types::AsExprOf<diesel::dsl::now, Timestamptz> {
+    diesel::dsl::now.into_sql::<Timestamptz>()
+}
+
 /// The word of jobs in the column `work`.
 pub(crate) const JOBS: &str = "jobs";
 
-const fn work_word(work: Work) -> &'static str {
+pub(crate) const fn work_word(work: Work) -> &'static str {
     match work {
         Work::Jobs => JOBS,
         Work::Results => "results",

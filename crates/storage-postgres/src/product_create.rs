@@ -12,7 +12,7 @@ use crate::{
     idempotency::{Claimed, IdempotencyClaim, StoredAnswer, answer_store_in_txn, key_claim_in_txn},
     images::images_insert_in_txn,
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{product_insert_in_txn, product_new},
 };
 

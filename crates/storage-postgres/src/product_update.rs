@@ -15,7 +15,7 @@ use crate::{
     error::StorageError,
     expression::{Prepared, greatest},
     lease::End,
-    outbox::{Cause, OutboxEntry, outbox_insert_in_txn},
+    outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{metadata_json, product_find},
     schema::products,
 };

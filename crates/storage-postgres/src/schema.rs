@@ -91,6 +91,7 @@ diesel::table! {
         traceparent -> Nullable<Text>,
         body -> Bytea,
         created_at -> Timestamptz,
+        available_at -> Timestamptz,
     }
 }
 

@@ -158,6 +158,15 @@ impl ObjectStore {
         )))
     }
 
+    /// Deletes the object under `key`. Nothing there is no error.
+    ///
+    /// # Errors
+    /// All of [`Error`] but `NotFound` and `TooLarge`.
+    pub async fn object_delete(&self, key: &str) -> Result<(), Error> {
+        self.delete(vec![key.to_owned()]).await?;
+        Ok(())
+    }
+
     /// The public address of the object under `key`.
     pub fn object_url(&self, key: &str) -> String {
         self.urls.object_url(key)

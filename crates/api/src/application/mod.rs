@@ -15,7 +15,7 @@ use broker::Broker;
 use domain::Currency;
 use futures_util::FutureExt as _;
 use runtime::{Settings, Shutdown, health::Health, metrics};
-use storage_postgres::Database;
+use storage_postgres::{Database, OutboxPart};
 use storage_s3::PublicUrls;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ pub struct Application {
     operators: Listening,
     wakeups: Wakeups,
     relay: Relay,
+    backfill_relay: Relay,
     invalidator: Invalidator,
     reconciler: Reconciler,
     results: ResultsHandler,
@@ -88,11 +89,15 @@ impl Application {
         let cache = catalogue.cache.clone();
         let address = parts::database_config(settings);
         let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone());
-        let relay = Relay::new(database.clone(), broker.clone(), batch_size, wakeups.subscribe());
+        let relay = |part| {
+            let (database, broker) = (database.clone(), broker.clone());
+            Relay::new(database, broker, part, batch_size, wakeups.subscribe())
+        };
         Ok(Self {
             callers: listen::listen(settings, shared)?,
             operators: listen::listen_to_operators(settings, health, metrics)?,
-            relay,
+            relay: relay(OutboxPart::Ordinary),
+            backfill_relay: relay(OutboxPart::Backfill),
             invalidator: Invalidator::new(database.clone(), cache),
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             wakeups,
@@ -127,6 +132,7 @@ impl Application {
             operators,
             wakeups,
             relay,
+            backfill_relay,
             invalidator,
             reconciler,
             results,
@@ -144,6 +150,7 @@ impl Application {
         running.spawn("callers", async { Ok(callers.server.await?) });
         running.spawn("wakeups", wakeups.run(stop.clone()).map(Ok));
         running.spawn("relay", relay.run(stop.clone()).map(Ok));
+        running.spawn("backfill relay", backfill_relay.run(stop.clone()).map(Ok));
         running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
         running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
         let consuming = stop.clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::{Broker, Outgoing, PublishError, Publisher};
-use storage_postgres::{Database, Drained, OutboxRow, StorageError, outbox_drain};
+use storage_postgres::{Database, Drained, OutboxPart, OutboxRow, StorageError, outbox_drain};
 use tokio_util::sync::CancellationToken;
 
 use super::{troubles::Troubles, wakeups::Wakeup};
@@ -16,19 +16,31 @@ pub struct Relay {
     database: Database,
     broker: Broker,
     publisher: Publisher,
+    part: OutboxPart,
     /// Messages that are published together.
     batch_size: u16,
     wakeup: Wakeup,
 }
 
 impl Relay {
-    /// A relay that has not begun, and publishes up to `batch_size` messages together.
-    pub fn new(database: Database, broker: Broker, batch_size: u16, wakeup: Wakeup) -> Self {
-        let publisher = broker.publisher();
+    /// A relay of one part of the outbox that has not begun, and publishes up to `batch_size` messages together. Each
+    /// part has one of its own, so that a queue in trouble holds up no other.
+    pub fn new(
+        database: Database,
+        broker: Broker,
+        part: OutboxPart,
+        batch_size: u16,
+        wakeup: Wakeup,
+    ) -> Self {
+        let publisher = match part {
+            OutboxPart::Ordinary => broker.publisher(),
+            OutboxPart::Backfill => broker.backfill_publisher(),
+        };
         Self {
             database,
             broker,
             publisher,
+            part,
             batch_size,
             wakeup,
         }
@@ -36,7 +48,11 @@ impl Relay {
 
     /// Runs until `stop`. A batch that is under way is finished.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut troubles = Troubles::new("messages to the broker", LONGEST_PAUSE);
+        let what = match self.part {
+            OutboxPart::Ordinary => "messages to the broker",
+            OutboxPart::Backfill => "messages of the backfill to the broker",
+        };
+        let mut troubles = Troubles::new(what, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             let pause = match self.drain().await {
                 // Told by the broker's own events; it neither begins trouble here nor ends any.
@@ -78,7 +94,7 @@ impl Relay {
             first = confirmed.into_iter().find_map(Result::err);
             published
         };
-        let drained = outbox_drain(&self.database, self.batch_size, publish).await?;
+        let drained = outbox_drain(&self.database, self.part, self.batch_size, publish).await?;
         Ok(Some((drained, first)))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::ImageId;
 use storage_postgres::{
-    Database, Orphan, OrphanReason, StorageError, StoredGeneration, Swept, orphans_purge,
+    Database, Orphan, OrphanObjects, OrphanReason, StorageError, StoredGeneration, Swept, orphans_purge,
 };
 use storage_s3::{ObjectStore, ObjectsPage, S3Config, keys::ObjectKey};
 use tokio::time::Instant;
@@ -72,7 +72,7 @@ pub(super) struct Sweep {
     patience: Duration,
     /// Which of the prefixes, and the last object that was looked at.
     place: (usize, Option<String>),
-    asked: HashMap<(ImageId, Option<i32>), Instant>,
+    asked: HashMap<(ImageId, OrphanObjects), Instant>,
     trouble: Trouble,
 }
 
@@ -132,10 +132,10 @@ impl Sweep {
         };
         for orphan in orphans {
             let Orphan {
-                image_id, generation, ..
+                image_id, objects, ..
             } = orphan;
-            tracing::debug!(%image_id, generation, reason = ?orphan.reason, "objects are purged that no picture needs");
-            self.asked.insert((image_id, generation), Instant::now());
+            tracing::debug!(%image_id, ?objects, reason = ?orphan.reason, "objects are purged that no picture needs");
+            self.asked.insert((image_id, objects), Instant::now());
             purged.count(orphan.reason);
         }
         self.place = place;
@@ -152,16 +152,20 @@ impl Sweep {
             let generation = StoredGeneration {
                 image_id: key.image_id,
                 generation: key.generation,
-                is_original: key.is_original,
+                original_key: key.is_original.then(|| object.key.clone()),
             };
             let known = newest.entry(generation).or_insert(object.last_modified);
             *known = object.last_modified.max(*known);
         }
         let latest = Utc::now() - self.orphan_age;
         let is_asked = |stored: &StoredGeneration| {
-            [None, Some(stored.generation)]
+            let own = match stored.original_key {
+                Some(_) => OrphanObjects::Original(stored.generation),
+                None => OrphanObjects::Variants(stored.generation),
+            };
+            [OrphanObjects::Everything, own]
                 .iter()
-                .any(|generation| self.asked.contains_key(&(stored.image_id, *generation)))
+                .any(|objects| self.asked.contains_key(&(stored.image_id, *objects)))
         };
         newest
             .into_iter()

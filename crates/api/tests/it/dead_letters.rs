@@ -162,7 +162,7 @@ impl Handler<Job> for Failing {
         let job = match &delivery.message {
             Job::Process(job) => job,
             Job::Purge(purge) if purge.generation == Some(STUBBORN) => return away(),
-            Job::Purge(_) => return Outcome::Done,
+            Job::Purge(_) | Job::PurgeOriginal(_) => return Outcome::Done,
         };
         let failed = ImageResult::Failed(ImageFailedV1 {
             product_id: job.product_id,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use domain::{ImageError, ImageErrorCode, ImageFormat, ImageId};
 use messages::{ImageFailedV1, ImageProcessedV1, ImagePurgeV1, ImageResult, Job, Message as _, Work};
 use storage_postgres::{
-    Cause, Database, image_restart, image_result_apply, images_reprocess_ask, images_reprocess_begin,
+    Cause, Database, ReprocessChoice, StoredVariants, image_restart, image_result_apply,
+    images_reprocess_ask, images_reprocess_begin,
 };
 use storage_s3::{ObjectStore, keys};
 use testkit::{TestBucket, eventually};
@@ -200,7 +201,13 @@ async fn a_lost_reprocess_is_asked_for_again_and_one_that_no_asking_helps_leaves
     })
     .await;
     let run = images_reprocess_begin(&bench.database).await.unwrap();
-    images_reprocess_ask(&bench.database, &[image(&product, 0)], run)
+    let all = ReprocessChoice {
+        run,
+        account: None,
+        since: None,
+        stored: StoredVariants::MadeBefore(run),
+    };
+    images_reprocess_ask(&bench.database, &[image(&product, 0)], &all)
         .await
         .unwrap();
     let first = bench.backfill().await;
@@ -254,7 +261,7 @@ async fn objects_that_no_picture_needs_are_purged_and_no_others() {
     for _ in 0..3 {
         match bench.job().await {
             Job::Purge(purge) => purges.push((purge.image_id, purge.generation)),
-            Job::Process(job) => panic!("{job:?}"),
+            other => panic!("{other:?}"),
         }
     }
     let mut expected = [

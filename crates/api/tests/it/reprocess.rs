@@ -1,13 +1,17 @@
 //! `api images reprocess`, as an operator sees it.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use broker::{BackfillShare, Broker, Delivery, GiveUp, Handler, Outcome, PublishError, Publisher};
 use domain::{ImageError, ImageErrorCode, ImageFormat, Variant};
 use messages::{ImageFailedV1, ImageProcessV1, ImageProcessedV1, ImageResult, Job, Work};
 use serde_json::Value;
 use testkit::eventually;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -141,8 +145,11 @@ async fn no_more_than_a_bound_is_under_way_and_a_run_that_broke_off_is_gone_on_w
         )
         .await;
     // Nobody works, so the run waits at its bound, and is killed there.
-    let mut command = command(&app, &["--variant", "large"]);
-    let mut running = command.kill_on_drop(true).spawn().unwrap();
+    let run = || {
+        let mut command = command(&app, &["--variant", "large"]);
+        command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+    };
+    let mut running = run();
     let queue = app.broker.names().queue(Work::Backfill);
     let depth = async || app.broker.queue_depth(&queue).await.unwrap_or(0);
     eventually(PATIENCE, async || (depth().await == 1_000).then_some(())).await;
@@ -151,12 +158,22 @@ async fn no_more_than_a_bound_is_under_way_and_a_run_that_broke_off_is_gone_on_w
     assert!(dry.says("to be made again: 500\n"), "{dry:?}");
     assert_eq!(depth().await, 1_000);
 
+    // The next one says what it waits for.
+    let mut rest = run();
+    let mut lines = BufReader::new(rest.stdout.take().unwrap()).lines();
+    let line = timeout(PATIENCE, lines.next_line()).await.unwrap();
+    let waiting = "Waiting for other runs, for which 1000 pictures are under way; at most 1000 are in all.";
+    assert_eq!(line.unwrap().as_deref(), Some(waiting));
+
     let worker = Worker::start(&app, &["thumbnail", "large"], false);
-    let done = reprocess(&app, &["--variant", "large"]).await;
-    assert!(
-        done.is_success && done.says("Made again: 500; failed: 0;"),
-        "{done:?}"
-    );
+    let mut said = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        said.push(line);
+    }
+    let has_made = said
+        .iter()
+        .any(|line| line.starts_with("Made again: 500; failed: 0;"));
+    assert!(has_made && rest.wait().await.unwrap().success(), "{said:?}");
     eventually(PATIENCE, async || {
         let dry = reprocess(
             &app,

@@ -4,7 +4,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{BackfillShare, Broker, Delivery, GiveUp, Handler, ORIGIN_HEADER, Outcome, Outgoing};
+use broker::{
+    BackfillShare, Broker, BrokerConfig, Delivery, GiveUp, Handler, ORIGIN_HEADER, Outcome, Outgoing,
+    PublishError,
+};
 use messages::{Job, Message as _, Work};
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +15,7 @@ use uuid::Uuid;
 
 use crate::bench::{Bench, Call, eventually, job, on_bench, scripted};
 use crate::consumer::Gate;
+use crate::proxy::Proxy;
 use crate::suspects::begun_before;
 
 const SHARE: BackfillShare = BackfillShare { at_once: 1, below: 2 };
@@ -56,7 +60,7 @@ async fn a_backfill_leaves_places_and_goes_after_everything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backfill_is_tried_again_and_buried_as_what_it_is() {
+async fn a_backfill_that_fails_is_tried_again_and_leaves_no_dead_letter() {
     on_bench(async |bench: &Bench| {
         let (broker, _stop) = bench.broker().await;
         let (handler, mut calls) = scripted(|_: &Delivery<Job>| Outcome::Retry {
@@ -70,23 +74,18 @@ async fn a_backfill_is_tried_again_and_buried_as_what_it_is() {
         }
         let (envelope, _) = calls.given_up().await;
         assert!(sent.contains(&envelope.message_id));
-        let dead = bench.take(&bench.names.dead()).await;
-        let headers = dead.properties.headers().clone().unwrap();
-        let origin = headers
-            .inner()
-            .get(ORIGIN_HEADER)
-            .and_then(|value| value.as_long_string());
-        let queue = bench.names.queue(Work::Backfill);
-        assert_eq!(origin.map(ToString::to_string), Some(queue.clone()));
-        assert_eq!(bench.names.work_of(&queue), Some(Work::Backfill));
         stop.cancel();
         consumer.await.unwrap();
+        // Settled, and nowhere any more.
+        for queue in bench.queues() {
+            assert_eq!(bench.depth(&queue).await, 0, "{queue}");
+        }
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backfill_that_kills_its_process_is_given_up() {
+async fn a_backfill_that_kills_its_process_is_given_up_and_buried_as_what_it_is() {
     on_bench(async |bench: &Bench| {
         let (broker, _stop) = bench.broker().await;
         let sent = publish(&broker, Work::Backfill, "killer", 1).await;
@@ -122,6 +121,15 @@ async fn a_backfill_that_kills_its_process_is_given_up() {
             Call::GiveUp { why, .. } => assert_eq!(why, GiveUp::Redelivered { deliveries: 3 }),
             other @ Call::Handle { .. } => panic!("{other:?}"),
         }
+        let dead = bench.take(&bench.names.dead()).await;
+        let headers = dead.properties.headers().clone().unwrap();
+        let origin = headers
+            .inner()
+            .get(ORIGIN_HEADER)
+            .and_then(|value| value.as_long_string());
+        let queue = bench.names.queue(Work::Backfill);
+        assert_eq!(origin.map(ToString::to_string), Some(queue.clone()));
+        assert_eq!(bench.names.work_of(&queue), Some(Work::Backfill));
         stop.cancel();
         consumer.await.unwrap();
     })
@@ -158,6 +166,33 @@ async fn a_suspect_of_the_backfill_halts_no_other_work() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_that_is_not_confirmed_costs_others_no_connection() {
+    on_bench(async |bench: &Bench| {
+        let proxy = Proxy::to(&bench.config).await;
+        let config = BrokerConfig {
+            confirm_timeout: Duration::from_millis(500),
+            ..proxy.on_the_way(&bench.config)
+        };
+        let (broker, _stop) = bench.started(config).await;
+        let connections = proxy.accepted();
+        let batch = [outgoing(Work::Backfill, "old")];
+        // As if the queue had lost its quorum.
+        proxy.be_deaf();
+        let answers = broker.backfill_publisher().publish_batch(&batch).await;
+        assert!(
+            matches!(answers[..], [Err(PublishError::Timeout(_))]),
+            "{answers:?}"
+        );
+        proxy.hear_again();
+        assert!(broker.is_connected());
+        publish(&broker, Work::Jobs, "new", 1).await;
+        publish(&broker, Work::Backfill, "old", 1).await;
+        assert_eq!(proxy.accepted(), connections);
+    })
+    .await;
+}
+
 fn consuming<H: Handler<Job>>(
     broker: &Broker,
     handler: H,
@@ -174,17 +209,7 @@ fn consuming<H: Handler<Job>>(
 }
 
 async fn publish(broker: &Broker, work: Work, name: &str, count: usize) -> HashSet<Uuid> {
-    let batch: Vec<Outgoing> = (0..count)
-        .map(|_| {
-            let (envelope, job) = job(name);
-            Outgoing {
-                work,
-                type_name: job.type_name().to_owned(),
-                envelope,
-                body: job.encode().unwrap(),
-            }
-        })
-        .collect();
+    let batch: Vec<Outgoing> = (0..count).map(|_| outgoing(work, name)).collect();
     for answer in broker.publisher().publish_batch(&batch).await {
         answer.unwrap();
     }
@@ -192,4 +217,14 @@ async fn publish(broker: &Broker, work: Work, name: &str, count: usize) -> HashS
         .iter()
         .map(|outgoing| outgoing.envelope.message_id)
         .collect()
+}
+
+fn outgoing(work: Work, name: &str) -> Outgoing {
+    let (envelope, job) = job(name);
+    Outgoing {
+        work,
+        type_name: job.type_name().to_owned(),
+        envelope,
+        body: job.encode().unwrap(),
+    }
 }

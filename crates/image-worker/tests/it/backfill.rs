@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use domain::{AccountId, ImageId, ProductId};
-use messages::{ImageProcessV1, ImagePurgeV1, ImageSource, Job};
-use storage_s3::keys;
+use domain::{AccountId, ImageFormat, ImageId, ProductId};
+use messages::{ImageProcessV1, ImagePurgeOriginalV1, ImagePurgeV1, ImageSource, Job};
+use storage_s3::{CACHE_PRIVATE, keys};
 use testkit::{Reply, eventually, pictures};
 
 use crate::stage::{DEADLINE, Stage};
@@ -75,4 +75,38 @@ async fn a_backfill_makes_and_purges_generations_like_any_job() {
         stage.bucket.keys(&prefix).await.is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_file_of_one_generation_is_deleted_and_nothing_else() {
+    let stage = Stage::open().await;
+    let store = stage.bucket.store().await;
+    let image_id = ImageId::generate();
+    let mut needed = [
+        keys::original_key(image_id, 11),
+        keys::original_key(image_id, 2),
+        keys::variant_key(image_id, 1, "thumbnail", ImageFormat::Jpeg),
+    ];
+    for key in needed.iter().chain([&keys::original_key(image_id, 1)]) {
+        store
+            .object_put(key, "anything".into(), "image/jpeg", CACHE_PRIVATE)
+            .await
+            .unwrap();
+    }
+    needed.sort();
+    let purge = Job::PurgeOriginal(ImagePurgeOriginalV1 {
+        image_id,
+        generation: 1,
+    });
+    // The second time there is nothing to delete, which is no failure.
+    for _ in 0..2 {
+        stage.publish_backfill(&purge).await;
+        eventually(DEADLINE, || async {
+            let mut left = stage.bucket.keys("").await;
+            left.sort();
+            (left == needed).then_some(())
+        })
+        .await;
+    }
+    stage.dead(0).await;
 }

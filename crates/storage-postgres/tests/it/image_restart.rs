@@ -1,7 +1,8 @@
 use domain::{ImageId, ImageStatus, ImagesStatus, Product};
 use messages::{ImageResult, Job, Message as _};
 use storage_postgres::{
-    Applied, Invalidation, Restarted, image_restart, image_result_apply, outbox_drain, product_delete,
+    Applied, Invalidation, OutboxPart, Restarted, image_restart, image_result_apply, outbox_drain,
+    product_delete,
 };
 
 use crate::{
@@ -24,7 +25,7 @@ async fn apply(room: &Room, result: &ImageResult) -> Applied {
 /// The jobs that wait in the outbox, which is empty afterwards.
 async fn drain_jobs(room: &Room) -> Vec<Job> {
     let mut jobs = Vec::new();
-    let drain = outbox_drain(&room.database, 100, |rows| {
+    let drain = outbox_drain(&room.database, OutboxPart::Ordinary, 100, |rows| {
         let count = rows.len();
         jobs = rows
             .iter()

@@ -1,6 +1,6 @@
 use storage_postgres::{
-    Deleted, Drained, Invalidation, image_result_apply, invalidations_drain, invalidations_newest,
-    invalidations_pending, outbox_drain, product_delete, product_update,
+    Deleted, Drained, Invalidation, OutboxPart, image_result_apply, invalidations_drain,
+    invalidations_newest, invalidations_pending, outbox_drain, product_delete, product_update,
 };
 
 use crate::support::{Room, cause, draft, processed, product_of};
@@ -121,7 +121,9 @@ async fn neither_drain_is_held_up_by_rows_of_another_kind() {
     })
     .await
     .unwrap();
-    let published = outbox_drain(&room.database, 1, |rows| async move { vec![true; rows.len()] });
+    let published = outbox_drain(&room.database, OutboxPart::Ordinary, 1, |rows| async move {
+        vec![true; rows.len()]
+    });
     assert_eq!(published.await.unwrap().published, 1);
     assert_eq!(drain_invalidations(&room).await.len(), 1);
     assert_eq!(room.count("outbox").await, 1);

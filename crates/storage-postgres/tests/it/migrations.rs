@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use storage_postgres::migrations;
+use storage_postgres::{
+    ReprocessChoice, StoredVariants, image_result_apply, images_reprocess_ask, images_reprocess_begin,
+    migrations,
+};
 
-use crate::support::{Room, product};
+use crate::support::{Room, cause, draft, processed, product, product_of};
 
 #[tokio::test]
 async fn the_migrations_go_up_down_and_up_again() {
@@ -22,6 +25,40 @@ async fn the_migrations_go_up_down_and_up_again() {
     assert_eq!(migrations::run(&config).await.unwrap(), undone);
     assert!(migrations::pending(&config).await.unwrap().is_empty());
     room.create(&product("Mug")).await;
+}
+
+#[tokio::test]
+async fn no_generation_is_asked_for_twice_though_the_migration_was_taken_back_in_between() {
+    let room = Room::open().await;
+    let created = room.create(&product_of(draft("Mug"), 1)).await;
+    let image = created.images[0].id;
+    let ready = processed(&created, 0);
+    image_result_apply(&room.database, &ready, &cause())
+        .await
+        .unwrap();
+    let ask = async || {
+        let run = images_reprocess_begin(&room.database).await.unwrap();
+        let choice = ReprocessChoice {
+            run,
+            account: None,
+            since: None,
+            stored: StoredVariants::MadeBefore(run),
+        };
+        let asked = images_reprocess_ask(&room.database, &[image], &choice).await;
+        assert_eq!(asked.unwrap().asked, 1);
+    };
+    ask().await;
+    room.execute(include_str!(
+        "../../../../migrations/2026-11-23-000000_reprocess/down.sql"
+    ))
+    .await;
+    room.execute(include_str!(
+        "../../../../migrations/2026-11-23-000000_reprocess/up.sql"
+    ))
+    .await;
+    ask().await;
+    let asked_for = "SELECT reprocess_generation::text AS text FROM images";
+    assert_eq!(room.texts(asked_for).await, ["3"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
 use diesel_async::SimpleAsyncConnection as _;
 use domain::{AccountId, ProductId};
 use futures_util::future::join_all;
-use storage_postgres::{Database, DatabaseConfig, StorageError, outbox_drain, product_get};
+use storage_postgres::{Database, DatabaseConfig, OutboxPart, StorageError, outbox_drain, product_get};
 use testkit::{Mode, Proxy, TestDatabase, eventually};
 use tokio::task::JoinSet;
 
@@ -166,7 +166,7 @@ async fn a_drain_whose_connection_died_without_a_word_does_not_wait_as_long_as_p
     let (proxy, mut config) = line(&room).await;
     config.statement_timeout = Duration::from_millis(500);
     let database = Database::new(&config).unwrap();
-    let draining = outbox_drain(&database, 10, async |rows| {
+    let draining = outbox_drain(&database, OutboxPart::Ordinary, 10, async |rows| {
         proxy.set(Mode::Silent);
         vec![false; rows.len()]
     });

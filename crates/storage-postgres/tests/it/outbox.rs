@@ -6,8 +6,8 @@ use std::{
 
 use futures_util::future::join_all;
 use storage_postgres::{
-    Drained, Heard, Listener, OutboxStats, Updated, cache_doubt_announce, outbox_drain, outbox_stats,
-    product_update,
+    Drained, Heard, Listener, OutboxPart, OutboxStats, Updated, cache_doubt_announce, outbox_drain,
+    outbox_stats, product_update,
 };
 use testkit::eventually;
 
@@ -24,27 +24,27 @@ async fn rows_that_were_not_confirmed_stay_and_come_again_in_their_order() {
     let room = Room::open().await;
     room.create(&product_of(draft("Mug"), 5)).await;
     let mut first = Vec::new();
-    let failed = outbox_drain(&room.database, 10, |rows| {
+    let failed = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| {
         first = rows;
         async { vec![false; 5] }
     });
     assert_eq!(failed.await.unwrap(), drained(5, 0));
     assert!(first.is_sorted_by_key(|row| row.id));
 
-    let some = outbox_drain(&room.database, 10, |rows| {
+    let some = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| {
         assert_eq!(rows, first);
         async { vec![true, false, true] }
     });
     assert_eq!(some.await.unwrap(), drained(5, 2));
 
     let mut rest = Vec::new();
-    let all = outbox_drain(&room.database, 10, |rows| {
+    let all = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| {
         rest = rows;
         async { vec![true; 3] }
     });
     assert_eq!(all.await.unwrap(), drained(3, 3));
     assert_eq!(rest, [first[1].clone(), first[3].clone(), first[4].clone()]);
-    let empty = outbox_drain(&room.database, 10, |_| async {
+    let empty = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |_| async {
         panic!("there is nothing to publish")
     });
     assert_eq!(empty.await.unwrap(), drained(0, 0));
@@ -62,7 +62,7 @@ async fn drains_at_once_hand_out_each_row_once() {
         tokio::spawn(async move {
             loop {
                 let seen = Arc::clone(&seen);
-                let drained = outbox_drain(&database, 7, |rows| async move {
+                let drained = outbox_drain(&database, OutboxPart::Ordinary, 7, |rows| async move {
                     // Others get their turn while these rows are held.
                     tokio::task::yield_now().await;
                     let mut seen = seen.lock().unwrap();
@@ -93,20 +93,24 @@ async fn a_drain_that_is_dropped_half_way_frees_its_rows() {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let database = room.database.clone();
     let hanging = tokio::spawn(async move {
-        outbox_drain(&database, 10, |_| async {
+        outbox_drain(&database, OutboxPart::Ordinary, 10, |_| async {
             sender.send(()).unwrap();
             std::future::pending().await
         })
         .await
     });
     receiver.await.unwrap();
-    let other = outbox_drain(&room.database, 10, |_| async { panic!("these rows are held") });
+    let other = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |_| async {
+        panic!("these rows are held")
+    });
     assert_eq!(other.await.unwrap(), drained(0, 0));
     hanging.abort();
     let freed = eventually(SOON, || async {
-        let drained = outbox_drain(&room.database, 10, |rows| async move { vec![true; rows.len()] })
-            .await
-            .unwrap();
+        let drained = outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move {
+            vec![true; rows.len()]
+        })
+        .await
+        .unwrap();
         (drained.claimed > 0).then_some(drained)
     });
     assert_eq!(freed.await, drained(3, 3));
@@ -125,9 +129,11 @@ async fn a_row_that_cannot_be_seen_yet_is_not_lost() {
     .unwrap();
     room.create(&product_of(draft("Mug"), 1)).await;
     let drain = async || {
-        outbox_drain(&room.database, 10, |rows| async move { vec![true; rows.len()] })
-            .await
-            .unwrap()
+        outbox_drain(&room.database, OutboxPart::Ordinary, 10, |rows| async move {
+            vec![true; rows.len()]
+        })
+        .await
+        .unwrap()
     };
     assert_eq!(drain().await, drained(1, 1));
     slow.batch_execute("COMMIT").await.unwrap();
@@ -194,7 +200,7 @@ async fn the_stats_count_what_waits_and_since_when() {
     );
     room.create(&product_of(draft("Mug"), 3)).await;
     room.execute(
-        "UPDATE outbox SET created_at = now() - interval '1 minute' WHERE id = (SELECT min(id) FROM outbox)",
+        "UPDATE outbox SET available_at = now() - interval '1 minute' WHERE id = (SELECT min(id) FROM outbox)",
     )
     .await;
     let stats = outbox_stats(&room.database).await.unwrap();

@@ -2,7 +2,8 @@ use domain::{AccountId, ImageStatus, ImagesStatus, Product, ProductDraft, Produc
 use futures_util::future::join_all;
 use messages::{ImageProcessV1, ImageSource, Job, Message as _};
 use storage_postgres::{
-    Created, Deleted, StorageError, Updated, outbox_drain, product_delete, product_get, product_update,
+    Created, Deleted, OutboxPart, StorageError, Updated, outbox_drain, product_delete, product_get,
+    product_update,
 };
 
 use crate::support::{Room, cause, draft, money, product, product_of};
@@ -78,7 +79,7 @@ async fn each_image_has_its_job_in_the_outbox() {
     let room = Room::open().await;
     let created = room.create(&product_of(draft("Mug"), 2)).await;
     let mut rows = Vec::new();
-    outbox_drain(&room.database, 10, |claimed| {
+    outbox_drain(&room.database, OutboxPart::Ordinary, 10, |claimed| {
         rows = claimed;
         async { Vec::new() }
     })
@@ -370,9 +371,11 @@ async fn every_call_can_run_on_another_thread() {
         storage_postgres::image_result_apply(&database, &result, &cause())
             .await
             .unwrap();
-        outbox_drain(&database, 10, |rows| async move { vec![true; rows.len()] })
-            .await
-            .unwrap();
+        outbox_drain(&database, OutboxPart::Ordinary, 10, |rows| async move {
+            vec![true; rows.len()]
+        })
+        .await
+        .unwrap();
         let request = crate::listing::request(domain::filter::Sort::NEWEST, 10);
         storage_postgres::product_list(&database, product.account_id, &request)
             .await

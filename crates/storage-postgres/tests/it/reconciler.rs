@@ -4,8 +4,8 @@ use domain::{ImageId, ImageStatus};
 use futures_util::future::join_all;
 use messages::{Job, Message as _};
 use storage_postgres::{
-    ASKS_MAX, Orphan, OrphanReason, ReconcilerLock, SilentImage, StoredGeneration, StuckImages, Swept,
-    image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, outbox_drain,
+    ASKS_MAX, Orphan, OrphanObjects, OrphanReason, OutboxPart, ReconcilerLock, SilentImage, StoredGeneration,
+    StuckImages, Swept, image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, outbox_drain,
 };
 use testkit::eventually;
 
@@ -35,7 +35,7 @@ async fn age(room: &Room, seconds: u64) {
 
 async fn drain_jobs(room: &Room) -> Vec<Job> {
     let mut jobs = Vec::new();
-    let drain = outbox_drain(&room.database, 1_000, |rows| {
+    let drain = outbox_drain(&room.database, OutboxPart::Ordinary, 1_000, |rows| {
         let count = rows.len();
         let read = |row: &storage_postgres::OutboxRow| Job::decode(&row.type_name, &row.body).unwrap();
         jobs = rows.iter().map(read).collect();
@@ -162,27 +162,27 @@ async fn only_objects_that_no_image_needs_are_purged_each_image_or_generation_by
         created.images[3].id, created.images[4].id
     ))
     .await;
-    let stored = |image: usize, generation, is_original| StoredGeneration {
+    let stored = |image: usize, generation| StoredGeneration {
         image_id: created.images[image].id,
         generation,
-        is_original,
+        original_key: None,
     };
     let all: Vec<_> = (0..5)
-        .flat_map(|image| [stored(image, 1, false), stored(image, 1, true)])
-        .chain([stored(4, 2, false), stored(4, 3, false), stored(4, 2, false)])
+        .map(|image| stored(image, 1))
+        .chain([stored(4, 2), stored(4, 3), stored(4, 2)])
         .collect();
     let mut orphans = purge(&room, &all).await;
-    orphans.sort_by_key(|orphan| (orphan.reason, orphan.generation));
-    let orphan = |image: usize, generation, reason| Orphan {
+    orphans.sort_by_key(|orphan| (orphan.reason, orphan.objects));
+    let orphan = |image: usize, objects, reason| Orphan {
         image_id: created.images[image].id,
-        generation,
+        objects,
         reason,
     };
     let expected = [
-        orphan(3, None, OrphanReason::Gone),
-        orphan(4, Some(1), OrphanReason::Superseded),
-        orphan(4, Some(2), OrphanReason::Superseded),
-        orphan(2, Some(1), OrphanReason::Failed),
+        orphan(3, OrphanObjects::Everything, OrphanReason::Gone),
+        orphan(4, OrphanObjects::Variants(1), OrphanReason::Superseded),
+        orphan(4, OrphanObjects::Variants(2), OrphanReason::Superseded),
+        orphan(2, OrphanObjects::Variants(1), OrphanReason::Failed),
     ];
     assert_eq!(orphans, expected);
     let mut purges: Vec<_> = drain_jobs(&room)
@@ -190,10 +190,13 @@ async fn only_objects_that_no_image_needs_are_purged_each_image_or_generation_by
         .into_iter()
         .map(|job| match job {
             Job::Purge(purge) => (purge.image_id, purge.generation),
-            Job::Process(job) => panic!("{job:?}"),
+            other => panic!("{other:?}"),
         })
         .collect();
-    let mut expected = expected.map(|orphan| (orphan.image_id, orphan.generation));
+    let mut expected = expected.map(|orphan| match orphan.objects {
+        OrphanObjects::Variants(generation) => (orphan.image_id, Some(generation)),
+        OrphanObjects::Everything | OrphanObjects::Original(_) => (orphan.image_id, None),
+    });
     purges.sort();
     expected.sort();
     assert_eq!(purges, expected);
@@ -210,7 +213,7 @@ async fn the_objects_of_another_database_are_not_purged() {
             .map(|_| StoredGeneration {
                 image_id: ImageId::generate(),
                 generation: 1,
-                is_original: false,
+                original_key: None,
             })
             .collect()
     };

@@ -92,6 +92,6 @@ fn decode(letter: &DeadLetter) -> Result<Option<ImageProcessV1>, DecodeError> {
     }
     match Job::decode(type_name, &letter.body)? {
         Job::Process(job) => Ok(Some(job)),
-        Job::Purge(_) => Ok(None),
+        Job::Purge(_) | Job::PurgeOriginal(_) => Ok(None),
     }
 }

@@ -8,9 +8,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{AccountId, ImageId};
 use runtime::Settings;
 use storage_postgres::{
-    Database, ReprocessChoice, StorageError, StoredVariants, account_find, images_reprocess_ask,
-    images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking, images_reprocess_page,
-    images_reprocess_progress,
+    Database, ReprocessChoice, ReprocessPage, StorageError, StoredVariants, account_find,
+    images_reprocess_ask, images_reprocess_begin, images_reprocess_failed, images_reprocess_lacking,
+    images_reprocess_page, images_reprocess_progress,
 };
 
 use super::{
@@ -53,7 +53,8 @@ pub(super) async fn reprocess(settings: &Settings, chosen: Reprocess) -> anyhow:
         since: chosen.since.map(|moment| moment.0),
         stored,
     };
-    let total = count(&database, &choice).await?;
+    let wanted = async |after| images_reprocess_page(&database, &choice, after, PAGE).await;
+    let total = count(wanted).await?;
     if chosen.dry_run {
         say(&format!("Pictures to be made again: {total}"));
         return Ok(true);
@@ -87,10 +88,13 @@ async fn account(database: &Database, name: Option<&str>) -> anyhow::Result<Opti
         .with_context(|| format!("there is no account {name:?}"))
 }
 
-async fn count(database: &Database, choice: &ReprocessChoice) -> Result<u64, StorageError> {
+/// Counts over all pages.
+async fn count(
+    page_after: impl AsyncFn(Option<ImageId>) -> Result<ReprocessPage, StorageError>,
+) -> Result<u64, StorageError> {
     let (mut total, mut after) = (0, None);
     loop {
-        let page = patiently(async || images_reprocess_page(database, choice, after, PAGE).await).await?;
+        let page = patiently(async || page_after(after).await).await?;
         total += page.wanted.len() as u64;
         match page.last {
             Some(last) => after = Some(last),
@@ -160,8 +164,8 @@ impl Run {
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
-        let (database, run) = (&self.database, self.choice.run);
-        let asked = patiently(async || images_reprocess_ask(database, batch, run).await).await?;
+        let (database, choice) = (&self.database, &self.choice);
+        let asked = patiently(async || images_reprocess_ask(database, batch, choice).await).await?;
         self.asked += asked.asked as u64;
         Ok(asked.passed_over)
     }
@@ -196,7 +200,8 @@ impl Run {
             say("Pictures that failed show what they had; run this again to have them tried once more.");
         }
         let (database, choice) = (&self.database, &self.choice);
-        let lacking = patiently(async || images_reprocess_lacking(database, choice).await).await?;
+        let lacking = async |after| images_reprocess_lacking(database, choice, after, PAGE).await;
+        let lacking = count(lacking).await?;
         if lacking > 0 {
             say(&format!(
                 "Made again without the variant: {lacking}; were all workers restarted with it? Run this again once they are."

@@ -74,6 +74,30 @@ async fn running_it_again_does_nothing_new() {
 }
 
 #[tokio::test]
+async fn what_another_run_has_made_since_it_was_looked_at_is_left_alone() {
+    let room = Room::open().await;
+    let product = ready(&room, 2).await;
+    let ids: Vec<_> = product.images.iter().map(|image| image.id).collect();
+    let mine = lacking(begin(&room).await, "large", &[ImageFormat::WebP]);
+    let all = ReprocessChoice {
+        stored: StoredVariants::MadeBefore(mine.run),
+        ..mine.clone()
+    };
+    assert_eq!(wanted(&room, &mine).await, ids);
+    // An earlier run, which has taken the first of them meanwhile.
+    ask(&room, &ids[..1], mine.run - TimeDelta::microseconds(1)).await;
+    apply(&room, &remade(&product, 2)).await;
+    for choice in [&mine, &all] {
+        let outcome = images_reprocess_ask(&room.database, &ids[..1], choice)
+            .await
+            .unwrap();
+        assert_eq!((outcome.asked, outcome.passed_over), (0, 1));
+    }
+    let outcome = images_reprocess_ask(&room.database, &ids, &mine).await.unwrap();
+    assert_eq!((outcome.asked, outcome.passed_over), (1, 1));
+}
+
+#[tokio::test]
 async fn a_run_asks_once_for_what_fails_and_names_it() {
     let room = Room::open().await;
     let product = ready(&room, 1).await;

@@ -49,35 +49,92 @@ async fn the_sweep_spares_what_is_shown_and_what_is_coming() {
     let product = asked(&room).await;
     drain(&room).await;
     let image_id = product.images[0].id;
-    let stored = |generation, is_original| StoredGeneration {
+    let stored = |generation| StoredGeneration {
         image_id,
         generation,
-        is_original,
+        original_key: None,
     };
-    let all = [
-        stored(1, false),
-        stored(2, false),
-        stored(1, true),
-        stored(2, true),
-    ];
+    let all = [stored(1), stored(2), original(image_id, 2)];
     let sweep = async || orphans_purge(&room.database, &all).await.unwrap();
     assert_eq!(sweep().await, Swept::Purged(Vec::new()));
 
     let orphan = |generation, reason| {
         Swept::Purged(vec![Orphan {
             image_id,
-            generation: Some(generation),
+            objects: OrphanObjects::Variants(generation),
             reason,
         }])
     };
     apply(&room, &not_remade(&product, 2)).await;
-    assert_eq!(sweep().await, orphan(2, OrphanReason::Failed));
+    let all = [stored(1), stored(2)];
+    let swept = orphans_purge(&room.database, &all).await.unwrap();
+    assert_eq!(swept, orphan(2, OrphanReason::Failed));
     let run = begin(&room).await;
     ask(&room, &[image_id], run).await;
     apply(&room, &remade(&product, 3)).await;
-    let all = [stored(1, false), stored(3, false), stored(1, true)];
+    room.execute("UPDATE images SET made_at = made_at - interval '1 hour'")
+        .await;
+    let all = [stored(1), stored(3)];
     let swept = orphans_purge(&room.database, &all).await.unwrap();
     assert_eq!(swept, orphan(1, OrphanReason::Superseded));
+}
+
+#[tokio::test]
+async fn of_originals_the_sweep_spares_those_that_a_picture_is_made_from_and_no_others() {
+    let room = Room::open().await;
+    let product = ready(&room, 2).await;
+    let [fetched, uploaded] = [product.images[0].id, product.images[1].id];
+    let keys = |id| (1..=4).map(move |generation| original(id, generation));
+    let all: Vec<_> = keys(fetched).chain(keys(uploaded)).collect();
+    room.execute(&format!(
+        "UPDATE images SET generation = 3, original_key = 'originals/{fetched}/2' WHERE id = '{fetched}'; \
+         UPDATE images SET generation = 3, source_url = NULL, source_key = 'originals/{uploaded}/1' WHERE id = '{uploaded}'"
+    ))
+    .await;
+    let sweep = async || match orphans_purge(&room.database, &all).await.unwrap() {
+        Swept::Purged(mut orphans) => {
+            orphans.sort_by_key(|orphan| (orphan.image_id != fetched, orphan.objects));
+            orphans
+        }
+        implausible @ Swept::Implausible { .. } => panic!("{implausible:?}"),
+    };
+    let orphan = |image_id, generation, reason| Orphan {
+        image_id,
+        objects: OrphanObjects::Original(generation),
+        reason,
+    };
+    // Generation 4 is one that was never asked for.
+    let expected = [
+        orphan(fetched, 1, OrphanReason::Superseded),
+        orphan(fetched, 3, OrphanReason::Failed),
+        orphan(uploaded, 2, OrphanReason::Superseded),
+        orphan(uploaded, 3, OrphanReason::Failed),
+    ];
+    assert_eq!(sweep().await, expected);
+    let jobs = drain(&room).await;
+    let purges = expected.map(|orphan| orphan.image_id);
+    for (work, job) in &jobs {
+        assert!(
+            matches!(job, Job::PurgeOriginal(purge) if purges.contains(&purge.image_id)),
+            "{job:?}"
+        );
+        assert_eq!(*work, Work::Backfill);
+    }
+    assert_eq!(jobs.len(), 4);
+    // One that is under way may have stored its file already, and one that has failed needs none.
+    ask(&room, &[fetched], begin(&room).await).await;
+    assert_eq!(sweep().await, expected);
+    apply(&room, &not_remade(&product, 4)).await;
+    let failed = orphan(fetched, 4, OrphanReason::Failed);
+    assert!(sweep().await.contains(&failed));
+}
+
+fn original(image_id: ImageId, generation: i32) -> StoredGeneration {
+    StoredGeneration {
+        image_id,
+        generation,
+        original_key: Some(format!("originals/{image_id}/{generation}")),
+    }
 }
 
 #[tokio::test]

@@ -10,10 +10,11 @@ use messages::{
     Job, Message as _, Work,
 };
 use storage_postgres::{
-    Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanReason, ReprocessChoice, Restarted,
-    StoredGeneration, StoredVariants, Swept, image_restart, image_result_apply, images_reprocess_ask,
-    images_reprocess_begin, images_reprocess_failed, images_reprocess_page, images_reprocess_progress,
-    images_reprocess_stuck_ask, images_stuck_ask, orphans_purge, outbox_drain, product_delete,
+    Applied, AskedToReprocess, FailedReprocess, Orphan, OrphanObjects, OrphanReason, OutboxPart,
+    ReprocessChoice, Restarted, StoredGeneration, StoredVariants, Swept, backfill_held_up, image_restart,
+    image_result_apply, images_reprocess_ask, images_reprocess_begin, images_reprocess_failed,
+    images_reprocess_page, images_reprocess_progress, images_reprocess_stuck_ask, images_stuck_ask,
+    orphans_purge, outbox_drain, outbox_stats, product_delete,
 };
 
 use crate::support::{Room, cause, draft, failed, processed, processed_body, product_of};
@@ -28,15 +29,24 @@ async fn apply(room: &Room, result: &ImageResult) -> Applied {
 
 /// The messages that wait in the outbox, which is empty afterwards.
 async fn drain(room: &Room) -> Vec<(Work, Job)> {
+    room.execute("UPDATE outbox SET available_at = created_at").await;
+    drain_due(room).await
+}
+
+/// Those of them that are not held back.
+async fn drain_due(room: &Room) -> Vec<(Work, Job)> {
     let mut jobs = Vec::new();
-    let drain = outbox_drain(&room.database, 1_000, |rows| {
-        let count = rows.len();
-        let read =
-            |row: &storage_postgres::OutboxRow| (row.work, Job::decode(&row.type_name, &row.body).unwrap());
-        jobs = rows.iter().map(read).collect();
-        async move { vec![true; count] }
-    });
-    drain.await.unwrap();
+    for part in [OutboxPart::Ordinary, OutboxPart::Backfill] {
+        let drain = outbox_drain(&room.database, part, 1_000, |rows| {
+            let count = rows.len();
+            let read = |row: &storage_postgres::OutboxRow| {
+                (row.work, Job::decode(&row.type_name, &row.body).unwrap())
+            };
+            jobs.extend(rows.iter().map(read));
+            async move { vec![true; count] }
+        });
+        drain.await.unwrap();
+    }
     jobs
 }
 
@@ -72,8 +82,13 @@ async fn wanted(room: &Room, choice: &ReprocessChoice) -> Vec<ImageId> {
     page.unwrap().wanted
 }
 
+/// Asks for these images, whatever they have.
 async fn ask(room: &Room, ids: &[ImageId], run: DateTime<Utc>) -> AskedToReprocess {
-    images_reprocess_ask(&room.database, ids, run).await.unwrap()
+    let all = ReprocessChoice {
+        stored: StoredVariants::MadeBefore(run),
+        ..lacking(run, "", &[])
+    };
+    images_reprocess_ask(&room.database, ids, &all).await.unwrap()
 }
 
 /// A ready picture of which generation 2 is under way.
@@ -236,10 +251,52 @@ async fn an_original_that_is_gone_is_fetched_again_the_next_time() {
 }
 
 #[tokio::test]
-async fn the_backfill_leaves_the_outbox_after_everything_else() {
+async fn what_open_pages_still_show_is_deleted_ten_minutes_later() {
+    let room = Room::open().await;
+    let product = asked(&room).await;
+    drain(&room).await;
+    apply(&room, &remade(&product, 2)).await;
+    let later = async |seconds: u64| {
+        room.execute(&format!(
+            "UPDATE outbox SET available_at = available_at - interval '{seconds} s'; \
+             UPDATE images SET made_at = made_at - interval '{seconds} s'"
+        ))
+        .await;
+    };
+    let old = [StoredGeneration {
+        image_id: product.images[0].id,
+        generation: 1,
+        original_key: None,
+    }];
+    let sweep = async || orphans_purge(&room.database, &old).await.unwrap();
+    later(590).await;
+    assert!(drain_due(&room).await.is_empty());
+    assert_eq!(sweep().await, Swept::Purged(Vec::new()));
+    // What is only held back is neither late nor in anybody's way.
+    assert_eq!(outbox_stats(&room.database).await.unwrap().depth, 0);
+    assert!(!backfill_held_up(&room.database).await.unwrap());
+    later(11).await;
+    assert!(backfill_held_up(&room.database).await.unwrap());
+    assert_eq!(drain_due(&room).await, [purge(&product, 1)]);
+    assert!(matches!(sweep().await, Swept::Purged(orphans) if orphans.len() == 1));
+}
+
+#[tokio::test]
+async fn a_backfill_that_nobody_takes_holds_up_no_other_message() {
     let room = Room::open().await;
     asked(&room).await;
     room.create(&product_of(draft("New"), 2)).await;
-    let works: Vec<_> = drain(&room).await.into_iter().map(|(work, _)| work).collect();
-    assert_eq!(works, [Work::Jobs, Work::Jobs, Work::Backfill]);
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let database = room.database.clone();
+    let hanging = tokio::spawn(async move {
+        outbox_drain(&database, OutboxPart::Backfill, 10, |rows| async move {
+            sender.send(rows.len()).unwrap();
+            std::future::pending().await
+        })
+        .await
+    });
+    assert_eq!(receiver.await.unwrap(), 1);
+    let works: Vec<_> = drain_due(&room).await.into_iter().map(|(work, _)| work).collect();
+    assert_eq!(works, [Work::Jobs, Work::Jobs]);
+    hanging.abort();
 }
