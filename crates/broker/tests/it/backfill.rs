@@ -193,6 +193,34 @@ async fn a_backfill_that_is_not_confirmed_costs_others_no_connection() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_the_backfill_that_comes_after_the_stop_is_not_begun() {
+    on_bench(async |bench: &Bench| {
+        let proxy = Proxy::to(&bench.config).await;
+        let (broker, _stop) = bench.started(proxy.on_the_way(&bench.config)).await;
+        let (direct, _stop) = bench.broker().await;
+        let queue = bench.names.queue(Work::Backfill);
+        // Whether the next one is being asked for at the stop is left to chance, which is why there are several rounds.
+        for _ in 0..8 {
+            publish(&direct, Work::Backfill, "first", 1).await;
+            let gate = Gate::shut();
+            let (handler, mut calls) = scripted(gate.clone());
+            let (consumer, stop) = consuming(&broker, handler, 2);
+            calls.handled().await;
+            proxy.fall_silent();
+            gate.0.add_permits(9);
+            let late = publish(&direct, Work::Backfill, "late", 1).await;
+            stop.cancel();
+            proxy.speak_again();
+            consumer.await.unwrap();
+            let left = bench.take(&queue).await;
+            let left = left.properties.message_id().clone().unwrap().to_string();
+            assert!(late.iter().any(|id| id.to_string() == left));
+        }
+    })
+    .await;
+}
+
 fn consuming<H: Handler<Job>>(
     broker: &Broker,
     handler: H,
