@@ -5,14 +5,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use deadpool::Runtime;
 use diesel::{IntoSql as _, sql_types::Integer};
 use diesel_async::{
-    AsyncPgConnection, RunQueryDsl as _,
+    AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{Object, Pool},
     },
 };
+use futures_util::FutureExt as _;
 use resilience::Permit;
-use tokio::sync::Semaphore;
+use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::context::TokioContext;
 
 use crate::{
     config::{DatabaseConfig, Purpose},
@@ -39,12 +41,18 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares a pool. Connections are made as they are needed, so this does not reach for the server yet.
+    /// Prepares a pool. Connections are made as they are needed, so this does not reach for the server yet; whoever
+    /// needs one, it is driven by the Tokio runtime that this is called in, and lasts as long as that.
     ///
     /// # Errors
-    /// Settings that make no pool.
+    /// Settings that make no pool, and the want of a runtime.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StorageError> {
+        let runtime = Handle::try_current().map_err(|error| StorageError::Config(error.into()))?;
         let mut manager = ManagerConfig::default();
+        // A web server's thread that needs a connection ends before those who use it last.
+        manager.custom_setup = Box::new(move |address| {
+            TokioContext::new(AsyncPgConnection::establish(address), runtime.clone()).boxed()
+        });
         // A closed connection is noticed without asking the server, and a question before each use costs a third of
         // the throughput.
         manager.recycling_method = RecyclingMethod::Fast;

@@ -10,7 +10,11 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use tokio::time::{error::Elapsed, timeout};
+use tokio::{
+    runtime::Handle,
+    time::{error::Elapsed, timeout},
+};
+use tokio_util::context::TokioContext;
 
 use crate::{config::CacheConfig, error::Error};
 
@@ -35,6 +39,8 @@ pub(crate) struct Link {
     shared: RwLock<Shared>,
     pool: Pool,
     response_timeout: Duration,
+    /// Drives all connections: a web server's thread that needs one ends before those who use it last.
+    runtime: Handle,
 }
 
 impl Link {
@@ -61,20 +67,23 @@ impl Link {
             shared: RwLock::new(shared),
             pool,
             response_timeout: bound,
+            runtime: Handle::current(),
         })
     }
 
     /// Sends a command over the shared connection.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
         let mut shared = self.shared();
-        let answer = timeout(self.response_timeout, command.query_async(&mut shared.manager)).await;
+        let asking = command.query_async(&mut shared.manager);
+        let answer = timeout(self.response_timeout, self.driven(asking)).await;
         self.judge(&shared, answer)
     }
 
     /// Sends commands together over the shared connection.
     pub(crate) async fn pipeline<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Error> {
         let mut shared = self.shared();
-        let answer = timeout(self.response_timeout, commands.query_async(&mut shared.manager)).await;
+        let asking = commands.query_async(&mut shared.manager);
+        let answer = timeout(self.response_timeout, self.driven(asking)).await;
         self.judge(&shared, answer)
     }
 
@@ -118,8 +127,7 @@ impl Link {
         // Boxed, since it is large, and carried through several layers.
         let answer = Box::pin(timeout(bound, async {
             let mut connection = self
-                .pool
-                .get()
+                .driven(self.pool.get())
                 .await
                 .map_err(|error| Error::unavailable(&error))?;
             match work(&mut connection).await {
@@ -134,12 +142,18 @@ impl Link {
         answer.await.unwrap_or_else(|_| Err(too_slow(bound)))
     }
 
+    /// What the future spawns, such as the driver of a new connection, is spawned where it lasts.
+    fn driven<F: Future>(&self, future: F) -> TokioContext<F> {
+        TokioContext::new(future, self.runtime.clone())
+    }
+
     /// Puts a new connection in the place of one that hangs: the library replaces those that break, but waits for
     /// ever on one whose other end has gone without a word.
     fn renew(&self, since: Instant) {
         if since.elapsed() < RENEW_AFTER {
             return;
         }
+        let _context = self.runtime.enter();
         let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
         // Another caller may have done it.
         if shared.since == since

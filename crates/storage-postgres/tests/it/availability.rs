@@ -2,10 +2,11 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection as _;
 use domain::{Product, ProductDraft};
-use storage_postgres::{Database, StorageError, product_get, product_update};
+use storage_postgres::{Database, OutboxPart, StorageError, outbox_drain, product_get, product_update};
 use testkit::{Mode, Proxy, eventually};
+use tokio::{runtime::Builder, task::spawn_blocking};
 
-use crate::support::{Room, draft, product};
+use crate::support::{Room, draft, product, product_of};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -134,4 +135,32 @@ async fn a_server_that_falls_silent_is_given_up_in_time_and_found_again() {
             .unwrap()
             .is_some()
     );
+}
+
+#[tokio::test]
+async fn a_connection_outlives_the_thread_that_needed_it_first() {
+    let room = Room::open().await;
+    room.create(&product_of(draft("Mug"), 1)).await;
+    let mut config = room.config();
+    config.pool_size = 1;
+    let database = Database::new(&config).unwrap();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let (ready, made) = tokio::sync::oneshot::channel();
+    let other = database.clone();
+    // As a web server's threads do, which end while other parts still work.
+    let thread = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            other.check().await.unwrap();
+            ready.send(()).unwrap();
+            ended.await.unwrap();
+        });
+    });
+    made.await.unwrap();
+    let drained = outbox_drain(&database, OutboxPart::Ordinary, 10, async |rows| {
+        end.send(()).unwrap();
+        spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+        vec![true; rows.len()]
+    });
+    assert_eq!(drained.await.unwrap().published, 1);
 }
