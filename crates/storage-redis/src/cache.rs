@@ -15,6 +15,7 @@ use crate::{
     scripts::Scripts,
     ticket::{Stamp, Ticket},
     trust::{CatchUp, Trust},
+    ttl::{jittered, milliseconds},
 };
 
 /// How long a floor is held: longer than any fill that was under way can take.
@@ -101,17 +102,29 @@ impl Cache {
 
     /// Keeps the response of a product, unless a newer version or floor is already known, or the ticket is no longer
     /// good. True where it is now kept.
+    ///
+    /// Where nothing may be kept, Redis is told at least to forget what is older: the change that is about to be
+    /// answered may have been committed a moment ago, and another process would still answer what was before it.
     pub async fn product_put(&self, ticket: Ticket, version: i64, body: &[u8]) -> bool {
+        let Some(leave) = self.leave(&ticket) else {
+            self.forget_older(&ticket.key, version).await;
+            return false;
+        };
         let ttl = jittered(self.0.product_ttl, self.0.ttl_jitter);
-        self.fill(ticket, version, frame::product(version, body), ttl)
-            .await
+        let entry = frame::product(version, body);
+        self.fill(&ticket.key, leave, version, entry, ttl).await
     }
 
     /// Keeps for a short time that there is no such product; never over a product or a floor. True where it is now
-    /// kept.
+    /// kept. Where nothing may be kept, as [`Self::product_put`].
     pub async fn product_put_not_found(&self, ticket: Ticket) -> bool {
-        self.fill(ticket, 0, frame::not_found(), self.0.not_found_ttl)
-            .await
+        let Some(leave) = self.leave(&ticket) else {
+            // It may have been deleted a moment ago, and an identifier never comes back.
+            self.forget_older(&ticket.key, i64::MAX).await;
+            return false;
+        };
+        let ttl = self.0.not_found_ttl;
+        self.fill(&ticket.key, leave, 0, frame::not_found(), ttl).await
     }
 
     /// Forgets everything about a product older than `floor_version`, and for a minute refuses to learn it again,
@@ -125,17 +138,12 @@ impl Cache {
         product_id: ProductId,
         floor_version: i64,
     ) -> bool {
-        let mut invocation = self.0.scripts.raise.prepare_invoke();
-        invocation
-            .key(self.key(account_id, product_id))
-            .arg(floor_version)
-            .arg(frame::floor(floor_version))
-            .arg(milliseconds(FLOOR_TTL));
-        let taken: Option<bool> = self.call(self.0.link.script(&invocation)).await;
-        if taken.is_none() {
+        let key = self.key(account_id, product_id);
+        let is_taken = self.forget_older(&key, floor_version).await;
+        if !is_taken {
             self.0.trust.doubt();
         }
-        taken.is_some()
+        is_taken
     }
 
     /// As [`Self::product_invalidate`], for many products in one round trip. Says for each whether Redis took it;
@@ -210,21 +218,35 @@ impl Cache {
         Some(Stamp { epoch, seconds })
     }
 
-    async fn fill(&self, ticket: Ticket, version: i64, entry: Vec<u8>, ttl: Duration) -> bool {
-        let Some(stamp) = ticket.stamp.filter(|_| self.catching_up().is_none()) else {
-            return false;
-        };
+    /// What entitles to a fill, where anything does.
+    fn leave<'a>(&self, ticket: &'a Ticket) -> Option<&'a Stamp> {
+        ticket.stamp.as_ref().filter(|_| self.catching_up().is_none())
+    }
+
+    async fn fill(&self, key: &str, leave: &Stamp, version: i64, entry: Vec<u8>, ttl: Duration) -> bool {
         let mut invocation = self.0.scripts.put.prepare_invoke();
         invocation
-            .key(ticket.key)
+            .key(key)
             .key(&self.0.epoch_key)
             .arg(version)
             .arg(entry)
             .arg(milliseconds(ttl))
-            .arg(stamp.epoch)
-            .arg(stamp.seconds)
+            .arg(&leave.epoch)
+            .arg(leave.seconds)
             .arg(TICKET_TTL.as_secs());
         self.call(self.0.link.script(&invocation)).await == Some(true)
+    }
+
+    /// Raises a floor. False where Redis is not known to have taken it.
+    async fn forget_older(&self, key: &str, floor_version: i64) -> bool {
+        let mut invocation = self.0.scripts.raise.prepare_invoke();
+        invocation
+            .key(key)
+            .arg(floor_version)
+            .arg(frame::floor(floor_version))
+            .arg(milliseconds(FLOOR_TTL));
+        let taken: Option<bool> = self.call(self.0.link.script(&invocation)).await;
+        taken.is_some()
     }
 
     /// None where Redis was not asked, or did not answer.
@@ -250,29 +272,9 @@ type Held = (Option<Vec<u8>>, Option<Vec<u8>>);
 /// Redis's clock: seconds, and the microseconds of the current one.
 type Time = (i64, i64);
 
-fn milliseconds(ttl: Duration) -> u64 {
-    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
-fn jittered(ttl: Duration, jitter: Duration) -> Duration {
-    ttl.saturating_sub(jitter.mul_f64(fastrand::f64()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lifetimes_are_spread_over_the_jitter() {
-        let ttl = Duration::from_secs(100);
-        let lifetimes: Vec<_> = (0..100).map(|_| jittered(ttl, Duration::from_secs(30))).collect();
-        assert!(
-            lifetimes
-                .iter()
-                .all(|time| *time >= Duration::from_secs(70) && *time <= ttl)
-        );
-        assert!(lifetimes.iter().any(|time| *time != lifetimes[0]));
-    }
 
     #[tokio::test]
     async fn a_fill_that_comes_late_is_refused() {

@@ -14,6 +14,7 @@ mod pulse;
 mod scripts;
 mod ticket;
 mod trust;
+mod ttl;
 
 pub use cache::Cache;
 pub use config::CacheConfig;

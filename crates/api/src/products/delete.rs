@@ -25,6 +25,10 @@ pub async fn delete_product(
             Ok(())
         }
         Deleted::NotFound => Err(ProductError::NotFound),
-        Deleted::VersionMismatch { current } => Err(ProductError::VersionMismatch { current }),
+        Deleted::VersionMismatch { current } => {
+            // It may have come a moment ago, and its invalidation is still to come.
+            catalogue.invalidate(account, id, current).await;
+            Err(ProductError::VersionMismatch { current })
+        }
     }
 }

@@ -26,9 +26,16 @@ pub async fn update_product(
             tracing::info!(product_id = %id, version = product.version, "product changed");
             Ok(catalogue.render(&product))
         }
-        Updated::Unchanged(product) => Ok(catalogue.render(&product)),
+        Updated::Unchanged(product) => {
+            // What is shown may have been committed a moment ago by another, whose invalidation is still to come.
+            catalogue.invalidate(account, id, product.version).await;
+            Ok(catalogue.render(&product))
+        }
         Updated::NotFound => Err(ProductError::NotFound),
-        Updated::VersionMismatch { current } => Err(ProductError::VersionMismatch { current }),
+        Updated::VersionMismatch { current } => {
+            catalogue.invalidate(account, id, current).await;
+            Err(ProductError::VersionMismatch { current })
+        }
         Updated::Refused(faults) => Err(ProductError::Invalid(faults)),
     }
 }

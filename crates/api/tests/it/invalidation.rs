@@ -109,3 +109,43 @@ async fn a_change_that_one_process_cannot_tell_redis_of_is_not_read_from_redis_b
     assert_eq!(changed.status, 200, "{}", changed.text);
     testkit::eventually(SOON, async || (name(&app, id).await == "Cup").then_some(())).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_an_answer_to_a_write_has_shown_is_not_followed_by_an_older_one() {
+    let app = TestApp::start().await;
+    let ways = [
+        "a patch that changes nothing",
+        "a patch of an old version",
+        "a delete of an old version",
+    ];
+    let mut cached = Vec::new();
+    for way in ways {
+        let created = app.create("Mug", 0).await;
+        cached.push((way, created.id().to_owned(), created.header("etag").to_owned()));
+    }
+    testkit::eventually(SOON, async || {
+        for (_, id, _) in &cached {
+            assert_eq!(name(&app, id).await, "Mug");
+        }
+        let entries = app.redis.entries().unwrap();
+        let products = entries.iter().filter(|(key, _)| key.contains(":product:"));
+        (products.count() == ways.len()).then_some(())
+    })
+    .await;
+    app.database.execute(OBSTACLE).await;
+    for (way, id, etag) in &cached {
+        rename_and_die(&app, id, "Cup").await;
+        let old = [("if-match", etag.as_str())];
+        let (answered, status) = match *way {
+            "a patch that changes nothing" => {
+                (app.patch(id, &[], serde_json::json!({"name": "Cup"})).await, 200)
+            }
+            "a patch of an old version" => {
+                (app.patch(id, &old, serde_json::json!({"name": "Jug"})).await, 412)
+            }
+            _ => (app.delete(id, &old).await, 412),
+        };
+        assert_eq!(answered.status, status, "{way}: {}", answered.text);
+        assert_eq!(name(&app, id).await, "Cup", "after {way}");
+    }
+}

@@ -185,3 +185,39 @@ async fn of_many_fills_at_once_the_newest_stays() {
     fills.join_all().await;
     assert_eq!(cache.product_get(ACCOUNT, id).await, product(50, "50"));
 }
+
+#[tokio::test]
+async fn what_a_process_in_doubt_has_read_is_not_contradicted_by_another() {
+    let redis = TestRedis::create();
+    let trusting = opened(redis.config());
+    let doubting = opened(redis.config());
+    for is_deleted in [false, true] {
+        let id = ProductId::generate();
+        let ticket = miss(&trusting, ACCOUNT, id).await;
+        assert!(trusting.product_put(ticket, 3, b"old").await);
+        // Version 4, or the deletion, is committed; whoever did it has not told Redis yet.
+        doubting.doubt();
+        let ticket = miss(&doubting, ACCOUNT, id).await;
+        if is_deleted {
+            assert!(!doubting.product_put_not_found(ticket).await);
+        } else {
+            assert!(!doubting.product_put(ticket, 4, b"new").await);
+        }
+        let ticket = miss(&trusting, ACCOUNT, id).await;
+        assert!(!trusting.product_put(ticket, 3, b"old").await);
+    }
+}
+
+#[tokio::test]
+async fn a_process_in_doubt_leaves_what_is_new_where_it_is() {
+    let redis = TestRedis::create();
+    let trusting = opened(redis.config());
+    let doubting = opened(redis.config());
+    let id = ProductId::generate();
+    let ticket = miss(&trusting, ACCOUNT, id).await;
+    assert!(trusting.product_put(ticket, 3, b"new").await);
+    doubting.doubt();
+    let ticket = miss(&doubting, ACCOUNT, id).await;
+    assert!(!doubting.product_put(ticket, 3, b"new").await);
+    assert_eq!(trusting.product_get(ACCOUNT, id).await, product(3, "new"));
+}

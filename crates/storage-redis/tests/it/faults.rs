@@ -186,7 +186,7 @@ async fn a_process_that_starts_begins_by_catching_up() {
 
     let cache = Cache::new(redis.config()).unwrap();
     let ticket = miss(&cache, ACCOUNT, id).await;
-    assert!(!cache.product_put(ticket, 2, b"{}").await);
+    assert!(!cache.product_put(ticket, 1, b"{}").await);
     cache.caught_up(cache.catching_up().unwrap());
     assert!(is_known(&cache, id).await);
 }
