@@ -10,11 +10,13 @@ use runtime::{
 
 mod dead_letters;
 mod images;
+mod keys;
 mod migrate;
 mod serve;
 
 use dead_letters::DeadLettersCommand;
 use images::ImagesCommand;
+use keys::KeysCommand;
 
 /// The REST API of the product catalogue.
 #[derive(Debug, Parser)]
@@ -46,6 +48,11 @@ enum Command {
         #[command(subcommand)]
         command: ImagesCommand,
     },
+    /// Make, list and revoke the keys that callers need with `auth.mode: keys`.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -65,6 +72,7 @@ impl Cli {
         match self.command {
             Some(Command::Migrate { check }) => migrate::run(&settings, check).await,
             Some(Command::Images { command }) => images::run(&settings, command).await,
+            Some(Command::Keys { command }) => keys::run(&settings, command).await,
             Some(Command::DeadLetters { command }) => dead_letters::run(&settings, command).await,
             _ => {
                 logging::init(&settings.logging)?;

@@ -59,6 +59,11 @@ identifier! {
     AccountId
 }
 
+identifier! {
+    /// A key with which programs call as an account.
+    ApiKeyId
+}
+
 impl AccountId {
     /// The account `default`, which every call acts as while authentication is off. The first migration creates it.
     pub const DEFAULT: Self = Self(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));

@@ -14,13 +14,15 @@ pub mod image_status;
 pub mod money;
 pub mod problem;
 pub mod product;
+pub mod scope;
 mod words;
 
 pub use fault::{Fault, Faults};
-pub use ids::{AccountId, ImageId, ProductId};
+pub use ids::{AccountId, ApiKeyId, ImageId, ProductId};
 pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};
 pub use image_error::{ImageError, ImageErrorCode};
 pub use image_status::{ImageStatus, ImagesStatus};
 pub use money::{Currency, Money};
 pub use problem::ProblemCode;
 pub use product::{Metadata, NewProduct, Product, ProductDraft, ProductStatus};
+pub use scope::Scope;

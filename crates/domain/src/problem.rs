@@ -21,6 +21,10 @@ words! {
         CursorMismatch = "cursor_mismatch",
         /// A header has a bad value.
         InvalidHeader = "invalid_header",
+        /// The caller did not say who it is, or not in a way that holds.
+        Unauthenticated = "unauthenticated",
+        /// The caller's key is for less than this.
+        InsufficientScope = "insufficient_scope",
         /// There is nothing here, or nothing that this caller may see.
         NotFound = "not_found",
         /// The resource exists, but not for this method.
@@ -58,6 +62,8 @@ impl ProblemCode {
             | Self::InvalidCursor
             | Self::CursorMismatch
             | Self::InvalidHeader => 400,
+            Self::Unauthenticated => 401,
+            Self::InsufficientScope => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -80,6 +86,8 @@ impl ProblemCode {
             Self::InvalidCursor => "The cursor cannot be read",
             Self::CursorMismatch => "The cursor belongs to another list",
             Self::InvalidHeader => "A header is not valid",
+            Self::Unauthenticated => "No good key",
+            Self::InsufficientScope => "The key is for less than this",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The method is not allowed here",
             Self::DuplicateSku => "The sku is taken",
@@ -117,6 +125,14 @@ impl ProblemCode {
             }
             Self::InvalidHeader => {
                 "A header of the request has a value that cannot be used. The detail names it."
+            }
+            Self::Unauthenticated => {
+                "Every request to the API carries a key: `Authorization: Bearer pms_…`. It was missing, mistyped, revoked, or \
+                 has expired. Whoever runs the service makes one with `api keys create` and lists them with `api keys list`."
+            }
+            Self::InsufficientScope => {
+                "A key has a scope: `read` sees, `write` also creates, changes and deletes, `admin` also decides who is told. \
+                 The detail names the one that this request needs; ask for a key that has it."
             }
             Self::NotFound => {
                 "There is nothing at this address: it was never there, was deleted, or belongs to another account."

@@ -5,7 +5,34 @@ use diesel_async::RunQueryDsl as _;
 use domain::AccountId;
 use uuid::Uuid;
 
-use crate::{database::Database, error::StorageError, schema::accounts};
+use crate::{database::Database, error::StorageError, lease::End, schema::accounts};
+
+/// Creates an account, or finds the one that has the name already.
+///
+/// # Errors
+/// See [`StorageError`]. A name has 1 to 100 characters.
+pub async fn account_create(database: &Database, name: &str) -> Result<AccountId, StorageError> {
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    lease
+        .transact(async {
+            diesel::insert_into(accounts::table)
+                .values((
+                    accounts::id.eq(AccountId::generate().uuid()),
+                    accounts::name.eq(name),
+                ))
+                .on_conflict_do_nothing()
+                .execute(&mut &*connection)
+                .await?;
+            let found = accounts::table
+                .filter(accounts::name.eq(name))
+                .select(accounts::id)
+                .first::<Uuid>(&mut &*connection)
+                .await?;
+            Ok(End::Commit(found.into()))
+        })
+        .await
+}
 
 /// Finds an account by its name.
 ///

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod api_keys;
 pub mod config;
 pub mod database;
 pub mod error;
@@ -38,7 +39,10 @@ pub mod products;
 pub mod reconciler;
 mod schema;
 
-pub use accounts::account_find;
+pub use accounts::{account_create, account_find};
+pub use api_keys::{
+    ApiKey, NewApiKey, api_key_find, api_key_insert, api_key_revoke, api_key_rotate, api_keys_list,
+};
 pub use config::{ConfigError, DatabaseConfig};
 pub use database::Database;
 pub use error::StorageError;

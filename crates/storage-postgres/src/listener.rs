@@ -1,5 +1,5 @@
-//! Being told by the database what concerns every process: that the outbox has something to publish, and that the
-//! cache missed a change.
+//! Being told by the database what concerns every process: that the outbox has something to publish, that the cache
+//! missed a change, and that keys have changed.
 
 use std::{pin::pin, time::Duration};
 
@@ -18,6 +18,8 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
 /// The channel of [`cache_doubt_announce`].
 const CACHE_DOUBT: &str = "cache_doubt";
+/// The channel of the triggers of the table `api_keys`.
+const API_KEYS: &str = "api_keys";
 
 /// What was heard, once each however often it was said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Heard {
     pub outbox: bool,
     /// Some process could not tell the cache of a change, see [`cache_doubt_announce`].
     pub cache_doubt: bool,
+    /// A key was made, changed or removed.
+    pub api_keys: bool,
 }
 
 /// Tells every process that listens that the cache has missed a change, which waits in the outbox.
@@ -42,8 +46,8 @@ pub async fn cache_doubt_announce(database: &Database) -> Result<(), StorageErro
         .await
 }
 
-/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox, and of every
-/// [`cache_doubt_announce`].
+/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox or changed a key, and of
+/// every [`cache_doubt_announce`].
 ///
 /// A listener hears nothing of what was committed before it was connected: look into the outbox after connecting, and
 /// once in a while besides, since a server that has gone silent tells nothing either.
@@ -62,7 +66,7 @@ impl Listener {
             let mut connection = AsyncPgConnection::establish(&address)
                 .await
                 .map_err(|error| StorageError::Unavailable(error.into()))?;
-            let listen = format!("LISTEN outbox; LISTEN {CACHE_DOUBT}");
+            let listen = format!("LISTEN outbox; LISTEN {CACHE_DOUBT}; LISTEN {API_KEYS}");
             connection.batch_execute(&listen).await?;
             Ok(Self { connection })
         };
@@ -80,8 +84,11 @@ impl Listener {
         let mut next = notifications.next().await;
         loop {
             match next {
-                Some(Ok(notification)) if notification.channel == CACHE_DOUBT => heard.cache_doubt = true,
-                Some(Ok(_)) => heard.outbox = true,
+                Some(Ok(notification)) => match notification.channel.as_str() {
+                    CACHE_DOUBT => heard.cache_doubt = true,
+                    API_KEYS => heard.api_keys = true,
+                    _ => heard.outbox = true,
+                },
                 // What was heard counts; the next call meets the end.
                 Some(Err(_)) | None if heard != Heard::default() => return Ok(heard),
                 Some(Err(error)) => return Err(StorageError::Unavailable(error.into())),

@@ -23,6 +23,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        scope -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::TsVector;
 
@@ -110,4 +123,5 @@ diesel::table! {
     }
 }
 
+diesel::allow_tables_to_appear_in_same_query!(accounts, api_keys);
 diesel::allow_tables_to_appear_in_same_query!(products, images);

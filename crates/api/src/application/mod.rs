@@ -14,13 +14,14 @@ use anyhow::Context as _;
 use broker::Broker;
 use domain::Currency;
 use futures_util::FutureExt as _;
-use runtime::{Settings, Shutdown, health::Health, metrics};
+use runtime::{Settings, Shutdown, health::Health, metrics, settings::AuthMode};
 use storage_postgres::{Database, OutboxPart};
 use storage_s3::PublicUrls;
 use tokio_util::sync::CancellationToken;
 
 use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
+    access::Access,
     http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
@@ -77,7 +78,13 @@ impl Application {
         };
         let health = web::Data::new(health);
         let in_flight = web::Data::new(InFlight::new(settings.server.max_in_flight));
+        let access = match settings.auth.mode {
+            AuthMode::Keys => Access::by_keys(database.clone()),
+            _ => Access::Open,
+        };
+        let keyring = access.keyring().cloned();
         let shared = Shared {
+            access: web::Data::new(access),
             catalogue: web::Data::new(catalogue.clone()),
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
@@ -88,7 +95,7 @@ impl Application {
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
         let cache = catalogue.cache.clone();
         let address = parts::database_config(settings);
-        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone());
+        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring);
         let relay = |part| {
             let (database, broker) = (database.clone(), broker.clone());
             Relay::new(database, broker, part, batch_size, wakeups.subscribe())

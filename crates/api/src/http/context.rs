@@ -25,7 +25,7 @@ pub(super) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the headers of a request. While authentication is off, every caller is the account `default`.
+    /// Reads the headers of a request. It is the account `default` that calls until [`super::access`] says who does.
     pub(super) fn read(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request_id = text(REQUEST_ID)

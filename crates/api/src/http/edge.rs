@@ -19,6 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::{
+    access,
     context::{REQUEST_ID, RequestContext},
     health,
     in_flight::InFlight,
@@ -30,7 +31,7 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub struct RequestTimeout(pub Duration);
 
-/// Names the request, refuses it where too many are under way, bounds its time, turns every error into a problem, and
+/// Names the request, refuses it where too many are under way or the caller may not, bounds its time, turns every error into a problem, and
 /// writes the one event that tells of it.
 pub async fn edge(
     request: ServiceRequest,
@@ -59,11 +60,17 @@ async fn run(
     };
     // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    let record = Record::begin(request.method().clone(), route, context.account);
+    let mut record = Record::begin(request.method().clone(), route);
     let limit = request
         .app_data::<web::Data<RequestTimeout>>()
         .map_or(Duration::from_secs(30), |limit| limit.0);
-    let outcome = match tokio::time::timeout(limit, next.call(request)).await {
+    let carried_out = async {
+        if let Some(caller) = access::admit(&request).await? {
+            record.is_by(&caller);
+        }
+        next.call(request).await
+    };
+    let outcome = match tokio::time::timeout(limit, carried_out).await {
         Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
         Err(_) => Err(Problem::unavailable("The request could not be answered in time.")
             .because("server.request_timeout has passed")

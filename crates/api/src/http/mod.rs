@@ -1,5 +1,6 @@
 //! HTTP: handlers extract, call a use case and render. The routes, the documentation and the 405s come from one list.
 
+mod access;
 pub mod admin;
 mod conditional;
 mod context;
@@ -28,7 +29,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
 use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
-use crate::products::{Catalogue, ProductError};
+use crate::{
+    access::Access,
+    products::{Catalogue, ProductError},
+};
 use runtime::health::Health;
 
 /// What the handlers of one server share.
@@ -36,6 +40,8 @@ use runtime::health::Health;
 pub struct Shared {
     /// The use cases' parts.
     pub catalogue: web::Data<Catalogue>,
+    /// How callers are told apart.
+    pub access: web::Data<Access>,
     /// How the parts are.
     pub health: web::Data<Health>,
     /// How long a request may take.
@@ -58,12 +64,14 @@ pub fn application(
         InitError = (),
     >,
 > {
-    let (app, document) = App::new()
+    let (app, mut document) = App::new()
         .into_utoipa_app()
         .openapi(documentation::description())
         .configure(configure)
         .split_for_parts();
+    documentation::complete(&mut document);
     app.app_data(shared.catalogue)
+        .app_data(shared.access)
         .app_data(shared.health)
         .app_data(shared.in_flight)
         .app_data(web::Data::new(shared.timeout))
@@ -77,11 +85,12 @@ pub fn application(
 
 /// The description of the API, made from the same list as its routes.
 pub fn document() -> OpenApi {
-    let (_, document) = App::new()
+    let (_, mut document) = App::new()
         .into_utoipa_app()
         .openapi(documentation::description())
         .configure(configure)
         .split_for_parts();
+    documentation::complete(&mut document);
     document
 }
 

@@ -7,8 +7,10 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody as _},
     http::Method,
 };
-use domain::AccountId;
+use domain::{AccountId, ApiKeyId};
 use tracing::field::display;
+
+use crate::access::Caller;
 
 /// What is recorded of a caller who went away before the answer; no server sends it.
 const CALLER_GONE: u16 = 499;
@@ -18,19 +20,28 @@ pub(super) struct Record {
     begun: Instant,
     method: Method,
     route: String,
-    account: AccountId,
+    /// None where it is not known, or not asked.
+    account: Option<AccountId>,
+    key: Option<ApiKeyId>,
     is_told: bool,
 }
 
 impl Record {
-    pub(super) fn begin(method: Method, route: String, account: AccountId) -> Self {
+    pub(super) fn begin(method: Method, route: String) -> Self {
         Self {
             begun: Instant::now(),
             method,
             route,
-            account,
+            account: None,
+            key: None,
             is_told: false,
         }
+    }
+
+    /// It is known now who calls.
+    pub(super) fn is_by(&mut self, caller: &Caller) {
+        self.account = Some(caller.account);
+        self.key = caller.key;
     }
 
     /// Records the answer, with what the logs are to say of an error's cause.
@@ -53,7 +64,8 @@ impl Record {
         metrics::histogram!("http_request_duration_seconds", &labels).record(took);
         // To the microsecond: more digits would be noise.
         let duration_ms = (took * 1_000_000.0).round() / 1_000.0;
-        let (method, route, account) = (self.method.as_str(), self.route.as_str(), display(self.account));
+        let (method, route) = (self.method.as_str(), self.route.as_str());
+        let (account, key) = (self.account.map(display), self.key.map(display));
         match (status, cause) {
             (500.., error) => {
                 tracing::error!(
@@ -63,6 +75,7 @@ impl Record {
                     duration_ms,
                     bytes,
                     account,
+                    key,
                     error,
                     "request failed"
                 );
@@ -75,10 +88,11 @@ impl Record {
                     duration_ms,
                     bytes,
                     account,
+                    key,
                     "the caller went away"
                 );
             }
-            _ => tracing::info!(method, route, status, duration_ms, bytes, account, "request"),
+            _ => tracing::info!(method, route, status, duration_ms, bytes, account, key, "request"),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
-//! from the outbox, and has the cache catch up that missed a change.
+//! from the outbox, has the cache catch up that missed a change, and has keys read anew that have changed.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,8 @@ use storage_redis::Cache;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Keyring;
+
 /// Listens to the notifications of the database.
 pub struct Wakeups {
     database: DatabaseConfig,
@@ -15,6 +17,8 @@ pub struct Wakeups {
     pause: Duration,
     /// None where caching is off.
     cache: Option<Cache>,
+    /// None where callers are not told apart.
+    keyring: Option<Keyring>,
     sender: watch::Sender<()>,
 }
 
@@ -27,11 +31,17 @@ pub struct Wakeup {
 
 impl Wakeups {
     /// A listener that has not begun. Whoever it wakes looks by itself every `poll_interval`.
-    pub fn new(database: DatabaseConfig, poll_interval: Duration, cache: Option<Cache>) -> Self {
+    pub fn new(
+        database: DatabaseConfig,
+        poll_interval: Duration,
+        cache: Option<Cache>,
+        keyring: Option<Keyring>,
+    ) -> Self {
         Self {
             database,
             pause: poll_interval,
             cache,
+            keyring,
             sender: watch::Sender::new(()),
         }
     }
@@ -59,7 +69,11 @@ impl Wakeups {
                         tracing::info!("notifications of the outbox are back");
                         is_deaf = false;
                     }
-                    self.pass_on(listener).await
+                    let error = self.pass_on(listener).await;
+                    if let Some(keyring) = &self.keyring {
+                        keyring.hears_nothing();
+                    }
+                    error
                 }
                 Err(error) => error,
             };
@@ -78,6 +92,7 @@ impl Wakeups {
         let mut heard = Heard {
             outbox: true,
             cache_doubt: true,
+            api_keys: true,
         };
         loop {
             if heard.outbox {
@@ -87,6 +102,11 @@ impl Wakeups {
                 && let Some(cache) = &self.cache
             {
                 cache.doubt();
+            }
+            if heard.api_keys
+                && let Some(keyring) = &self.keyring
+            {
+                keyring.forget();
             }
             heard = match self.hear(&mut listener).await {
                 Ok(heard) => heard,

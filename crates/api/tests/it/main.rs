@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped must fail the test")]
 
+mod access;
 mod app;
 mod commands;
 mod create;
@@ -10,6 +11,7 @@ mod delete;
 mod documentation;
 mod health;
 mod invalidation;
+mod keys;
 mod list;
 mod outbox;
 mod problems;

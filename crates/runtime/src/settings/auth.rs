@@ -19,6 +19,8 @@ pub enum AuthMode {
     /// Not at all: every call acts as the account `default`.
     #[default]
     Off,
+    /// By their keys.
+    Keys,
 }
 
 impl Auth {
@@ -32,11 +34,12 @@ impl Auth {
 }
 
 fn mode(text: &str) -> Result<AuthMode, Complaint> {
-    if text == "off" {
-        return Ok(AuthMode::Off);
+    match text {
+        "off" => Ok(AuthMode::Off),
+        "keys" => Ok(AuthMode::Keys),
+        _ => Err(Complaint::new(
+            "is no mode",
+            "set keys, so that callers need a key, or off: every call then acts as the account `default`",
+        )),
     }
-    Err(Complaint::new(
-        "is not offered in this version",
-        "the only mode is off: every call then acts as the account `default`",
-    ))
 }

@@ -25,8 +25,8 @@ fn openness_is_deliberate(settings: &Settings, ledger: &mut Ledger) {
     let host = ledger.describe("server.host");
     let complaint = Complaint::new(
         format!(", and {host} can be reached from other machines"),
-        "set auth.mode (PMS__AUTH__MODE) to off if everybody who can reach it may read and change everything, \
-         else set server.host to 127.0.0.1",
+        "set auth.mode (PMS__AUTH__MODE) to keys, or to off if everybody who can reach it may read and change \
+         everything, or set server.host to 127.0.0.1",
     );
     let holds = settings.auth.is_set || settings.server.is_loopback();
     ledger.require(holds, &["auth.mode", "server.host"], &complaint);

@@ -8,7 +8,7 @@ use super::Place;
 #[test]
 fn an_open_server_must_be_meant() {
     let place = || Place::with_file("server: {host: 0.0.0.0}");
-    assert_snapshot!(place().error(), @r#"auth.mode is not set, and server.host "0.0.0.0" (from ./config.yaml) can be reached from other machines; set auth.mode (PMS__AUTH__MODE) to off if everybody who can reach it may read and change everything, else set server.host to 127.0.0.1"#);
+    assert_snapshot!(place().error(), @r#"auth.mode is not set, and server.host "0.0.0.0" (from ./config.yaml) can be reached from other machines; set auth.mode (PMS__AUTH__MODE) to keys, or to off if everybody who can reach it may read and change everything, or set server.host to 127.0.0.1"#);
     assert_eq!(
         place()
             .with_variable("PMS__AUTH__MODE", "off")
@@ -35,7 +35,7 @@ fn a_worker_listens_to_nobody_and_need_not_say_who_may_call() {
 
 #[test]
 fn keys_are_not_offered_yet() {
-    assert_snapshot!(Place::with_file("auth: {mode: keys}").error(), @r#"auth.mode: "keys" (from ./config.yaml) is not offered in this version; the only mode is off: every call then acts as the account `default`"#);
+    assert_snapshot!(Place::with_file("auth: {mode: key}").error(), @r#"auth.mode: "key" (from ./config.yaml) is no mode; set keys, so that callers need a key, or off: every call then acts as the account `default`"#);
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! Letting callers in: who they are, and whether they may do what they ask for.
+
+use actix_web::{
+    HttpMessage as _,
+    dev::ServiceRequest,
+    http::{Method, header},
+    web,
+};
+use domain::{ProblemCode, Scope};
+
+use super::{context::RequestContext, problem::Problem};
+use crate::access::{Access, Caller, Refusal};
+
+/// What begins the paths that are for known callers only. The others explain the API, or tell how it is.
+const GUARDED: &str = "/api/";
+
+/// Tells the rest of the request who calls. None where everybody may.
+///
+/// # Errors
+/// 401, 403, or 503 where the database is away that knows the keys.
+pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
+    let (Some(access), true) = (
+        request.app_data::<web::Data<Access>>(),
+        request.path().starts_with(GUARDED),
+    ) else {
+        return Ok(None);
+    };
+    let mut credentials = request.headers().get_all(header::AUTHORIZATION);
+    let credential = credentials.next().map(header::HeaderValue::as_bytes);
+    if credentials.next().is_some() {
+        return Err(Refusal::Malformed.into());
+    }
+    let caller = access.admit(credential).await?;
+    let needed = needed(request.method());
+    if !caller.scope.covers(needed) {
+        return Err(insufficient(needed, caller.scope));
+    }
+    if let Some(context) = request.extensions_mut().get_mut::<RequestContext>() {
+        context.account = caller.account;
+    }
+    Ok(Some(caller))
+}
+
+fn needed(method: &Method) -> Scope {
+    if *method == Method::GET || *method == Method::HEAD {
+        Scope::Read
+    } else {
+        Scope::Write
+    }
+}
+
+fn insufficient(needed: Scope, given: Scope) -> Problem {
+    let detail = format!("This needs a key of the scope `{needed}`; yours is `{given}`.");
+    let challenge = format!("Bearer realm=\"pms\", error=\"insufficient_scope\", scope=\"{needed}\"");
+    Problem::new(ProblemCode::InsufficientScope, detail).with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        // RFC 6750, section 3: whoever sent nothing is told how, and not that it was wrong.
+        let (detail, error) = match refusal {
+            Refusal::Storage(error) => return error.into(),
+            Refusal::Missing => ("Send a key: `Authorization: Bearer pms_…`.", ""),
+            Refusal::Malformed => (
+                "`Authorization` must hold one key: `Bearer pms_…`, as it was shown when it was made.",
+                ", error=\"invalid_token\"",
+            ),
+            Refusal::Bad => (
+                "This key is unknown, was revoked, or has expired.",
+                ", error=\"invalid_token\"",
+            ),
+        };
+        Self::new(ProblemCode::Unauthenticated, detail)
+            .with_header(header::WWW_AUTHENTICATE, format!("Bearer realm=\"pms\"{error}"))
+    }
+}
