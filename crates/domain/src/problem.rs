@@ -45,6 +45,8 @@ words! {
         UnsupportedMediaType = "unsupported_media_type",
         /// The body is JSON, but its values break rules; all of them are listed.
         ValidationFailed = "validation_failed",
+        /// The caller has called too often.
+        RateLimited = "rate_limited",
         /// Something went wrong here; it is not the caller's fault.
         Internal = "internal_error",
         /// A needed part is away.
@@ -72,6 +74,7 @@ impl ProblemCode {
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused | Self::ValidationFailed => 422,
+            Self::RateLimited => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -98,6 +101,7 @@ impl ProblemCode {
             Self::RequestTimeout => "The request came too slowly",
             Self::UnsupportedMediaType => "The media type is not supported",
             Self::ValidationFailed => "The product is not valid",
+            Self::RateLimited => "Too many requests",
             Self::Internal => "Something went wrong",
             Self::Unavailable => "Temporarily unavailable",
         }
@@ -159,6 +163,11 @@ impl ProblemCode {
             Self::ValidationFailed => {
                 "The body was understood, but values in it break rules. `errors` lists every one, with a JSON pointer to the \
                  place and what would be right."
+            }
+            Self::RateLimited => {
+                "Requests are counted for each key, or for each address where there are no keys. `RateLimit-Policy` tells how \
+                 many are allowed at once (`q`) and in how many seconds they all come back (`w`), `RateLimit` how many are left \
+                 (`r`). Wait as long as `Retry-After` says."
             }
             Self::Internal => {
                 "The fault is on this side and has been recorded. Repeating the request later may help; name its `request_id` \

@@ -1,4 +1,4 @@
-//! Redis: the shared copy of single products, as the bytes that are sent to callers.
+//! Redis: the shared copy of single products, as the bytes that are sent to callers, and how often they call.
 //!
 //! Everything here fails open. A Redis that is away, refuses or hangs costs a bounded time and then gives a miss;
 //! the truth is always in PostgreSQL.
@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod link;
 mod pulse;
+mod rate;
 mod scripts;
 mod ticket;
 mod trust;
@@ -20,5 +21,6 @@ pub use cache::Cache;
 pub use config::CacheConfig;
 pub use error::Error;
 pub use frame::Lookup;
+pub use rate::{Quota, RateLimiter, Taken};
 pub use ticket::Ticket;
 pub use trust::CatchUp;

@@ -87,6 +87,17 @@ impl Link {
         self.judge(&shared, answer)
     }
 
+    /// Runs a script over the shared connection.
+    pub(crate) async fn shared_script<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, Error> {
+        let mut shared = self.shared();
+        let asking = script.invoke_async(&mut shared.manager);
+        let answer = timeout(self.response_timeout, self.driven(asking)).await;
+        self.judge(&shared, answer)
+    }
+
     fn shared(&self) -> Shared {
         self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,12 +1,14 @@
-//! Who calls, and how much they may do.
+//! Who calls, how much they may do, and how often.
 
 mod keyring;
+mod limits;
 pub mod token;
 
 use domain::{AccountId, ApiKeyId, Scope};
 use storage_postgres::{Database, StorageError};
 
 pub use keyring::Keyring;
+pub use limits::Limits;
 use token::Token;
 
 /// Who calls.

@@ -16,12 +16,13 @@ use domain::Currency;
 use futures_util::FutureExt as _;
 use runtime::{Settings, Shutdown, health::Health, metrics, settings::AuthMode};
 use storage_postgres::{Database, OutboxPart};
+use storage_redis::RateLimiter;
 use storage_s3::PublicUrls;
 use tokio_util::sync::CancellationToken;
 
 use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
-    access::Access,
+    access::{Access, Limits},
     http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
@@ -85,6 +86,7 @@ impl Application {
         let keyring = access.keyring().cloned();
         let shared = Shared {
             access: web::Data::new(access),
+            limits: web::Data::new(limits(settings)?),
             catalogue: web::Data::new(catalogue.clone()),
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
@@ -224,6 +226,15 @@ fn reconciler_config(settings: &Settings) -> ReconcilerConfig {
         stuck_after: images.stuck_after,
         orphan_age: images.orphan_age,
     }
+}
+
+fn limits(settings: &Settings) -> anyhow::Result<Option<Limits>> {
+    let limits = &settings.limits;
+    if limits.rate == 0 {
+        return Ok(None);
+    }
+    let shared = RateLimiter::new(&parts::cache_config(settings))?;
+    Ok(Some(Limits::new(limits.rate, limits.burst, shared)))
 }
 
 fn currency(settings: &Settings) -> anyhow::Result<Currency> {

@@ -21,7 +21,7 @@ const GUARDED: &str = "/api/";
 pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
     let (Some(access), true) = (
         request.app_data::<web::Data<Access>>(),
-        request.path().starts_with(GUARDED),
+        is_guarded(request.path()),
     ) else {
         return Ok(None);
     };
@@ -39,6 +39,11 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
         context.account = caller.account;
     }
     Ok(Some(caller))
+}
+
+/// True where a path is for known callers only.
+pub(super) fn is_guarded(path: &str) -> bool {
+    path.starts_with(GUARDED)
 }
 
 fn needed(method: &Method) -> Scope {

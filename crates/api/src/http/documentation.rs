@@ -34,10 +34,11 @@ struct Description;
 const KEY: &str = "key";
 
 /// What every operation may answer besides what it says itself.
-const EVERYWHERE: [(&str, &str); 5] = [
+const EVERYWHERE: [(&str, &str); 6] = [
     ("401", "No good key was sent"),
     ("403", "The key is for less than this"),
     ("408", "The request came too slowly"),
+    ("429", "Too many requests; `Retry-After` says when to try again"),
     ("500", "Something went wrong here; it is recorded"),
     (
         "503",

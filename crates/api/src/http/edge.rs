@@ -23,6 +23,7 @@ use super::{
     context::{REQUEST_ID, RequestContext},
     health,
     in_flight::InFlight,
+    limits::{self, Standing},
     problem::Problem,
     record::Record,
 };
@@ -64,10 +65,16 @@ async fn run(
     let limit = request
         .app_data::<web::Data<RequestTimeout>>()
         .map_or(Duration::from_secs(30), |limit| limit.0);
+    let mut standing = None;
     let carried_out = async {
-        if let Some(caller) = access::admit(&request).await? {
-            record.is_by(&caller);
+        let admitted = access::admit(&request).await;
+        let caller = admitted.as_ref().ok().and_then(Option::as_ref);
+        if let Some(caller) = caller {
+            record.is_by(caller);
         }
+        standing = limits::count(&request, caller).await;
+        standing.as_ref().map_or(Ok(()), Standing::check)?;
+        admitted?;
         next.call(request).await
     };
     let outcome = match tokio::time::timeout(limit, carried_out).await {
@@ -80,6 +87,9 @@ async fn run(
         Ok(response) => {
             let (mut response, cause) = settle(response, &path, &context.request_id);
             name(response.headers_mut(), &context.request_id);
+            if let Some(standing) = &standing {
+                standing.tell(response.headers_mut());
+            }
             record.finish(response.response(), cause.as_deref());
             Ok(response)
         }
@@ -87,6 +97,9 @@ async fn run(
         Err(error) => {
             let (mut response, cause) = answer(&error, &path, &context.request_id);
             name(response.headers_mut(), &context.request_id);
+            if let Some(standing) = &standing {
+                standing.tell(response.headers_mut());
+            }
             record.finish(&response, cause.as_deref());
             Err(InternalError::from_response(error, response).into())
         }

@@ -10,6 +10,7 @@ mod fallback;
 pub mod health;
 pub mod in_flight;
 pub mod json;
+mod limits;
 mod pages;
 pub mod problem;
 mod products;
@@ -30,7 +31,7 @@ use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
 use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
 use crate::{
-    access::Access,
+    access::{Access, Limits},
     products::{Catalogue, ProductError},
 };
 use runtime::health::Health;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub catalogue: web::Data<Catalogue>,
     /// How callers are told apart.
     pub access: web::Data<Access>,
+    /// How often they may call; none where that is not limited.
+    pub limits: web::Data<Option<Limits>>,
     /// How the parts are.
     pub health: web::Data<Health>,
     /// How long a request may take.
@@ -72,6 +75,7 @@ pub fn application(
     documentation::complete(&mut document);
     app.app_data(shared.catalogue)
         .app_data(shared.access)
+        .app_data(shared.limits)
         .app_data(shared.health)
         .app_data(shared.in_flight)
         .app_data(web::Data::new(shared.timeout))

@@ -12,6 +12,7 @@ mod documentation;
 mod health;
 mod invalidation;
 mod keys;
+mod limits;
 mod list;
 mod outbox;
 mod problems;

@@ -8,8 +8,8 @@ use super::layer::Layer;
 use super::ledger::Ledger;
 use super::schema::Schema;
 use super::{
-    Auth, Aws, Cache, Catalogue, Database, Images, LoadOptions, Logging, Outbox, Rabbitmq, Redis, Server,
-    Settings, Shutdown, Source, Worker, checks, environment, file, yaml,
+    Auth, Aws, Cache, Catalogue, Database, Images, Limits, LoadOptions, Logging, Outbox, Rabbitmq, Redis,
+    Server, Settings, Shutdown, Source, Worker, checks, environment, file, yaml,
 };
 
 /// Every setting with its default and its bounds: the text of `config/default.yaml`.
@@ -72,6 +72,7 @@ fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
         auth: Auth::read(ledger.section("auth")),
         images: Images::read(ledger.section("images")),
         worker: Worker::read(ledger.section("worker")),
+        limits: Limits::read(ledger.section("limits")),
         cache: Cache::read(ledger.section("cache")),
         outbox: Outbox::read(ledger.section("outbox")),
         logging: Logging::read(ledger.section("logging")),

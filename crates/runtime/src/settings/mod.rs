@@ -15,6 +15,7 @@ mod file;
 mod images;
 mod layer;
 mod ledger;
+mod limits;
 mod load;
 mod logging;
 mod options;
@@ -38,6 +39,7 @@ pub use cache::Cache;
 pub use database::Database;
 pub use fault::{Fault, SettingsError};
 pub use images::{Avif, Colour, Formats, Images, Jpeg, Webp};
+pub use limits::Limits;
 pub use load::DEFAULTS;
 pub use logging::{LogFormat, Logging};
 pub use options::{LoadOptions, Program};
@@ -71,6 +73,8 @@ pub struct Settings {
     pub images: Images,
     /// How much an image worker does at a time.
     pub worker: Worker,
+    /// How often somebody may call.
+    pub limits: Limits,
     /// The product cache.
     pub cache: Cache,
     /// What a transaction has left to be sent.

@@ -4,4 +4,5 @@
 
 mod cache;
 mod faults;
+mod rate;
 mod support;
