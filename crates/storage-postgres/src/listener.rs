@@ -1,5 +1,5 @@
-//! Being told by the database what concerns every process: that the outbox has something to publish, and that the
-//! cache missed a change.
+//! Being told by the database what concerns every process: that the outbox has something to publish, that a webhook has
+//! something to deliver, and that the cache missed a change.
 
 use std::{pin::pin, time::Duration};
 
@@ -19,11 +19,16 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 /// The channel of [`cache_doubt_announce`].
 const CACHE_DOUBT: &str = "cache_doubt";
 
+/// The channel of the trigger on `webhook_deliveries`.
+const WEBHOOKS: &str = "webhooks";
+
 /// What was heard, once each however often it was said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Something to publish was written to the outbox.
     pub outbox: bool,
+    /// A webhook has something to deliver.
+    pub webhooks: bool,
     /// Some process could not tell the cache of a change, see [`cache_doubt_announce`].
     pub cache_doubt: bool,
 }
@@ -42,8 +47,8 @@ pub async fn cache_doubt_announce(database: &Database) -> Result<(), StorageErro
         .await
 }
 
-/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox, and of every
-/// [`cache_doubt_announce`].
+/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox or made something due
+/// for a webhook, and of every [`cache_doubt_announce`].
 ///
 /// A listener hears nothing of what was committed before it was connected: look into the outbox after connecting, and
 /// once in a while besides, since a server that has gone silent tells nothing either.
@@ -62,7 +67,7 @@ impl Listener {
             let mut connection = AsyncPgConnection::establish(&address)
                 .await
                 .map_err(|error| StorageError::Unavailable(error.into()))?;
-            let listen = format!("LISTEN outbox; LISTEN {CACHE_DOUBT}");
+            let listen = format!("LISTEN outbox; LISTEN {WEBHOOKS}; LISTEN {CACHE_DOUBT}");
             connection.batch_execute(&listen).await?;
             Ok(Self { connection })
         };
@@ -81,6 +86,7 @@ impl Listener {
         loop {
             match next {
                 Some(Ok(notification)) if notification.channel == CACHE_DOUBT => heard.cache_doubt = true,
+                Some(Ok(notification)) if notification.channel == WEBHOOKS => heard.webhooks = true,
                 Some(Ok(_)) => heard.outbox = true,
                 // What was heard counts; the next call meets the end.
                 Some(Err(_)) | None if heard != Heard::default() => return Ok(heard),

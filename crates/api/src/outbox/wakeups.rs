@@ -77,6 +77,7 @@ impl Wakeups {
         // What was said before the connection listened is not heard, hence once at the beginning.
         let mut heard = Heard {
             outbox: true,
+            webhooks: true,
             cache_doubt: true,
         };
         loop {

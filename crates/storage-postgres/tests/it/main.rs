@@ -19,3 +19,4 @@ mod outbox;
 mod products;
 mod reconciler;
 mod support;
+mod webhooks;

@@ -166,6 +166,7 @@ async fn a_listener_is_woken_by_every_commit_and_by_nothing_else() {
     room.create(&product_of(draft("Mug"), 3)).await;
     let outbox = Heard {
         outbox: true,
+        webhooks: false,
         cache_doubt: false,
     };
     assert_eq!(hear(&mut listener).await, outbox);
