@@ -13,3 +13,4 @@ pub mod outbox;
 pub mod products;
 pub mod reconciler;
 pub mod results;
+mod troubles;

@@ -7,8 +7,10 @@ mod documentation;
 pub mod edge;
 mod fallback;
 pub mod health;
+mod idempotency;
 pub mod in_flight;
 pub mod json;
+mod page;
 mod pages;
 pub mod problem;
 mod products;
@@ -28,7 +30,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
 use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
-use crate::products::{Catalogue, ProductError};
+use crate::products::Catalogue;
 use runtime::health::Health;
 
 /// What the handlers of one server share.
@@ -86,11 +88,11 @@ pub fn document() -> OpenApi {
 }
 
 /// Carries out work whose caller may go away meanwhile: what has begun to change a product is finished, cache included.
-async fn to_the_end<T: 'static>(
-    work: impl Future<Output = Result<T, ProductError>> + 'static,
+async fn to_the_end<T: 'static, E: Into<Problem> + 'static>(
+    work: impl Future<Output = Result<T, E>> + 'static,
 ) -> Result<T, Problem> {
     match actix_web::rt::spawn(work.in_current_span()).await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => outcome.map_err(Into::into),
         Err(fault) => {
             Err(Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(fault))
         }
