@@ -14,6 +14,7 @@ use utoipa::OpenApi as _;
     ),
     tags(
         (name = "Products", description = "Products and their pictures"),
+        (name = "Webhooks", description = "Where changes are told, after [Standard Webhooks](https://www.standardwebhooks.com)"),
         (name = "Health", description = "For those who run the service"),
     ),
 )]

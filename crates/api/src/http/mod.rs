@@ -17,6 +17,7 @@ mod products;
 mod query;
 mod record;
 mod strict_json;
+mod webhooks;
 
 use actix_web::{
     App, Error,
@@ -100,7 +101,9 @@ async fn to_the_end<T: 'static, E: Into<Problem> + 'static>(
 }
 
 fn configure(config: &mut ServiceConfig<'_>) {
-    config
-        .configure(health::configure)
-        .service(scope("/api/v1").configure(products::configure));
+    config.configure(health::configure).service(
+        scope("/api/v1")
+            .configure(products::configure)
+            .configure(webhooks::configure),
+    );
 }

@@ -1,5 +1,5 @@
 //! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
-//! from the outbox, and has the cache catch up that missed a change.
+//! from the outbox or delivers to webhooks, and has the cache catch up that missed a change.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ pub struct Wakeups {
     pause: Duration,
     /// None where caching is off.
     cache: Option<Cache>,
-    sender: watch::Sender<()>,
+    outbox: watch::Sender<()>,
+    webhooks: watch::Sender<()>,
 }
 
 /// What one loop is woken by.
@@ -32,14 +33,24 @@ impl Wakeups {
             database,
             pause: poll_interval,
             cache,
-            sender: watch::Sender::new(()),
+            outbox: watch::Sender::new(()),
+            webhooks: watch::Sender::new(()),
         }
     }
 
-    /// For one more loop to wait on.
-    pub fn subscribe(&self) -> Wakeup {
+    /// For one more loop to wait on that publishes from the outbox.
+    pub fn of_outbox(&self) -> Wakeup {
+        self.of(&self.outbox)
+    }
+
+    /// For one more loop to wait on that delivers to webhooks.
+    pub fn of_webhooks(&self) -> Wakeup {
+        self.of(&self.webhooks)
+    }
+
+    fn of(&self, sender: &watch::Sender<()>) -> Wakeup {
         Wakeup {
-            receiver: self.sender.subscribe(),
+            receiver: sender.subscribe(),
             interval: self.pause,
         }
     }
@@ -82,7 +93,10 @@ impl Wakeups {
         };
         loop {
             if heard.outbox {
-                self.sender.send_replace(());
+                self.outbox.send_replace(());
+            }
+            if heard.webhooks {
+                self.webhooks.send_replace(());
             }
             if heard.cache_doubt
                 && let Some(cache) = &self.cache

@@ -18,3 +18,4 @@ mod reconciler;
 mod reprocess;
 mod results;
 mod update;
+mod webhooks;

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::schema::Schema;
 use super::{
     Auth, Aws, Cache, Catalogue, Database, Images, LoadOptions, Logging, Outbox, Rabbitmq, Redis, Server,
-    Settings, Shutdown, Source, Worker, checks, environment, file, yaml,
+    Settings, Shutdown, Source, Webhooks, Worker, checks, environment, file, yaml,
 };
 
 /// Every setting with its default and its bounds: the text of `config/default.yaml`.
@@ -74,6 +74,7 @@ fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
         worker: Worker::read(ledger.section("worker")),
         cache: Cache::read(ledger.section("cache")),
         outbox: Outbox::read(ledger.section("outbox")),
+        webhooks: Webhooks::read(ledger.section("webhooks")),
         logging: Logging::read(ledger.section("logging")),
         shutdown: Shutdown::read(ledger.section("shutdown")),
         sources: ledger.sources(schema),
