@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use image_worker::fetch::{AddressGuard, address};
+use outbound::{AddressGuard, address};
 use url::{Host, Url};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

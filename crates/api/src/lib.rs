@@ -1,8 +1,8 @@
 //! The REST API of the catalogue.
 //!
 //! `http` extracts, calls and renders; `products` decides; `outbox` carries jobs to the broker and changes to the
-//! cache; `results` brings the workers' answers back; `reconciler` asks again where none came. `application` puts the
-//! parts together.
+//! cache; `results` brings the workers' answers back; `reconciler` asks again where none came; `webhooks` tells others
+//! what happened. `application` puts the parts together.
 
 #![forbid(unsafe_code)]
 
@@ -14,3 +14,5 @@ pub mod outbox;
 pub mod products;
 pub mod reconciler;
 pub mod results;
+mod troubles;
+pub mod webhooks;

@@ -58,6 +58,14 @@ identifier! {
     /// The tenant that owns products; nothing is ever visible across accounts.
     AccountId
 }
+identifier! {
+    /// Where an account wants to be told of what happens.
+    WebhookEndpointId
+}
+identifier! {
+    /// An event on its way to an endpoint; it is the same at every endpoint and every attempt.
+    WebhookDeliveryId
+}
 
 identifier! {
     /// A key with which programs call as an account.

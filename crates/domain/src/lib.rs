@@ -1,4 +1,4 @@
-//! The catalogue's own words: products, money, pictures, filters and what can be wrong with them.
+//! The catalogue's own words: products, money, pictures, filters, webhooks and what can be wrong with them.
 //!
 //! Nothing here performs I/O. A value that exists has been checked, so the layers around it never check again.
 
@@ -15,10 +15,11 @@ pub mod money;
 pub mod problem;
 pub mod product;
 pub mod scope;
+pub mod webhook;
 mod words;
 
 pub use fault::{Fault, Faults};
-pub use ids::{AccountId, ApiKeyId, ImageId, ProductId};
+pub use ids::{AccountId, ApiKeyId, ImageId, ProductId, WebhookDeliveryId, WebhookEndpointId};
 pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};
 pub use image_error::{ImageError, ImageErrorCode};
 pub use image_status::{ImageStatus, ImagesStatus};
@@ -26,3 +27,7 @@ pub use money::{Currency, Money};
 pub use problem::ProblemCode;
 pub use product::{Metadata, NewProduct, Product, ProductDraft, ProductStatus};
 pub use scope::Scope;
+pub use webhook::{
+    WebhookAttempt, WebhookDeliveryStatus, WebhookDisabledReason, WebhookDraft, WebhookEndpoint,
+    WebhookEvent, WebhookFault, WebhookTopic,
+};

@@ -35,7 +35,11 @@ words! {
         IdempotencyKeyInUse = "idempotency_key_in_use",
         /// The idempotency key was used for another body.
         IdempotencyKeyReused = "idempotency_key_reused",
-        /// The product has changed since the caller read it.
+        /// The account has as many endpoints as it may have.
+        TooManyWebhookEndpoints = "too_many_webhook_endpoints",
+        /// Nothing is delivered to this endpoint.
+        WebhookEndpointDisabled = "webhook_endpoint_disabled",
+        /// What is to be changed has changed since the caller read it.
         PreconditionFailed = "precondition_failed",
         /// The body has too many bytes.
         BodyTooLarge = "body_too_large",
@@ -69,7 +73,10 @@ impl ProblemCode {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::DuplicateSku | Self::IdempotencyKeyInUse => 409,
+            Self::DuplicateSku
+            | Self::IdempotencyKeyInUse
+            | Self::TooManyWebhookEndpoints
+            | Self::WebhookEndpointDisabled => 409,
             Self::PreconditionFailed => 412,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -96,11 +103,13 @@ impl ProblemCode {
             Self::DuplicateSku => "The sku is taken",
             Self::IdempotencyKeyInUse => "The first request with this key is still running",
             Self::IdempotencyKeyReused => "The idempotency key was used for another request",
-            Self::PreconditionFailed => "The product has changed",
+            Self::TooManyWebhookEndpoints => "There are too many webhook endpoints",
+            Self::WebhookEndpointDisabled => "The webhook endpoint is disabled",
+            Self::PreconditionFailed => "It has changed",
             Self::BodyTooLarge => "The body is too large",
             Self::RequestTimeout => "The request came too slowly",
             Self::UnsupportedMediaType => "The media type is not supported",
-            Self::ValidationFailed => "The product is not valid",
+            Self::ValidationFailed => "The body is not valid",
             Self::RateLimited => "Too many requests",
             Self::Internal => "Something went wrong",
             Self::Unavailable => "Temporarily unavailable",
@@ -153,8 +162,16 @@ impl ProblemCode {
             Self::IdempotencyKeyReused => {
                 "An `Idempotency-Key` stands for one request. It came back with another body: make a new key for each new request."
             }
+            Self::TooManyWebhookEndpoints => {
+                "An account may have 20 webhook endpoints. Delete one that is not needed any more, or have one endpoint take \
+                 more kinds of events."
+            }
+            Self::WebhookEndpointDisabled => {
+                "Nothing is delivered to a disabled endpoint. `disabled_reason` says why it was disabled, unless its owner \
+                 did so. Set `enabled` to true; what waited for it is delivered then."
+            }
             Self::PreconditionFailed => {
-                "`If-Match` named a version that is no longer the current one: somebody changed the product in between. Read it \
+                "`If-Match` named a version that is no longer the current one: somebody changed it in between. Read it \
                  again, and repeat the change on what it is now."
             }
             Self::BodyTooLarge => "Send less at once; the detail gives the limit.",

@@ -6,8 +6,8 @@ use diesel::{
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ImageId, ImageStatus, ProductId};
-use futures_util::future::join3;
+use domain::{AccountId, ImageId, ImageStatus, ImagesStatus, ProductId};
+use futures_util::future::join4;
 use messages::{ImagePurgeV1, ImageResult, Job, Message as _};
 
 use crate::{
@@ -15,10 +15,11 @@ use crate::{
     error::{StorageError, fit},
     expression::{Prepared, greatest},
     image_reprocess_end::{GRACE, purge_later, reprocess_fail_in_txn, reprocess_hear_in_txn},
-    image_standing::{Bearing, Standing, product_lock_in_txn, product_touch_in_txn},
+    image_standing::{Bearing, Locked, Standing, product_lock_in_txn, product_touch_in_txn},
     lease::End,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
+    webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
 /// What came of a result.
@@ -101,23 +102,44 @@ pub(crate) async fn image_result_apply_in_txn(
             entries.push(purge.held_back(GRACE));
         }
     }
+    let was_unfinished = !image.status.is_ended();
     image.status = target.status;
     let version = locked.next_version();
+    let news = news(result, &locked, was_unfinished);
     entries.push(OutboxEntry::invalidation(account_id, target.product_id, version)?);
-    let (written, touched, inserted) = join3(
+    let (written, touched, inserted, told) = join4(
         image_write_in_txn(connection, account_id, result, &target),
         product_touch_in_txn(connection, &locked),
         outbox_insert_in_txn(connection, &entries),
+        webhook_news_insert_in_txn(connection, account_id, &news),
     )
     .await;
     written?;
     touched?;
     inserted?;
+    told?;
     Ok(End::Commit(Applied::Changed {
         account_id,
         product_id: target.product_id,
         version,
     }))
+}
+
+/// What a result that changes its image is to others: the end of the image, and of all images of the product where it
+/// was the last that was awaited.
+fn news(result: &ImageResult, locked: &Locked, was_unfinished: bool) -> Vec<WebhookNews> {
+    let (product, version) = (locked.product_id, locked.next_version());
+    let ended = match result {
+        ImageResult::Started(_) => return Vec::new(),
+        ImageResult::Processed(body) => WebhookNews::image_ready(body.image_id, product, version),
+        ImageResult::Failed(body) => WebhookNews::image_failed(body.image_id, product, version, &body.error),
+    };
+    let mut news = vec![ended];
+    if was_unfinished && locked.images.iter().all(|image| image.status.is_ended()) {
+        let status = ImagesStatus::of(locked.images.iter().map(|image| image.status));
+        news.push(WebhookNews::images_completed(product, version, status));
+    }
+    news
 }
 
 /// What every result says.

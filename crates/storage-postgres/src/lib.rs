@@ -1,4 +1,4 @@
-//! Everything in PostgreSQL: products with their images, the outbox and the idempotency keys.
+//! Everything in PostgreSQL: products with their images, the outbox, the idempotency keys and the webhooks.
 //!
 //! This is the only crate that speaks SQL. Each public function is one transaction, and each is bounded in time. A
 //! function whose name ends in `_in_txn` belongs inside a transaction of its caller.
@@ -38,6 +38,12 @@ pub mod product_update;
 pub mod products;
 pub mod reconciler;
 mod schema;
+pub mod webhook_attempts;
+pub mod webhook_deliveries;
+pub mod webhook_endpoint_update;
+pub mod webhook_endpoints;
+mod webhook_events;
+pub mod webhook_upkeep;
 
 pub use accounts::{account_create, account_find};
 pub use api_keys::{
@@ -69,3 +75,14 @@ pub use product_list::product_list;
 pub use product_update::{Deleted, Updated, product_delete, product_update};
 pub use products::product_get;
 pub use reconciler::{ReconcilerLock, jobs_held_up};
+pub use webhook_attempts::{
+    AttemptEnd, ClaimLimits, DeliveryEnd, DueDelivery, webhook_attempt_end, webhook_deliveries_claim,
+};
+pub use webhook_deliveries::{
+    DeliveryPage, Requested, WebhookDelivery, webhook_delivery_page, webhook_ping, webhook_redeliver,
+};
+pub use webhook_endpoint_update::{webhook_endpoint_delete, webhook_endpoint_update, webhook_secret_rotate};
+pub use webhook_endpoints::{
+    NewWebhookEndpoint, WebhookCreated, webhook_endpoint_create, webhook_endpoint_get, webhook_endpoint_list,
+};
+pub use webhook_upkeep::{WaitingDeliveries, webhook_deliveries_purge, webhook_deliveries_waiting};

@@ -1,5 +1,5 @@
-//! Being told by the database what concerns every process: that the outbox has something to publish, that the cache
-//! missed a change, and that keys have changed.
+//! Being told by the database what concerns every process: that the outbox has something to publish, that a webhook has
+//! something to deliver, that the cache missed a change, and that keys have changed.
 
 use std::{pin::pin, time::Duration};
 
@@ -21,11 +21,16 @@ const CACHE_DOUBT: &str = "cache_doubt";
 /// The channel of the triggers of the table `api_keys`.
 const API_KEYS: &str = "api_keys";
 
+/// The channel of the trigger on `webhook_deliveries`.
+const WEBHOOKS: &str = "webhooks";
+
 /// What was heard, once each however often it was said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Something to publish was written to the outbox.
     pub outbox: bool,
+    /// A webhook has something to deliver.
+    pub webhooks: bool,
     /// Some process could not tell the cache of a change, see [`cache_doubt_announce`].
     pub cache_doubt: bool,
     /// A key was made, changed or removed.
@@ -46,8 +51,8 @@ pub async fn cache_doubt_announce(database: &Database) -> Result<(), StorageErro
         .await
 }
 
-/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox or changed a key, and of
-/// every [`cache_doubt_announce`].
+/// A connection of its own, on which PostgreSQL tells of every commit that wrote to the outbox, made something due for a
+/// webhook or changed a key, and of every [`cache_doubt_announce`].
 ///
 /// A listener hears nothing of what was committed before it was connected: look into the outbox after connecting, and
 /// once in a while besides, since a server that has gone silent tells nothing either.
@@ -66,7 +71,7 @@ impl Listener {
             let mut connection = AsyncPgConnection::establish(&address)
                 .await
                 .map_err(|error| StorageError::Unavailable(error.into()))?;
-            let listen = format!("LISTEN outbox; LISTEN {CACHE_DOUBT}; LISTEN {API_KEYS}");
+            let listen = format!("LISTEN outbox; LISTEN {WEBHOOKS}; LISTEN {CACHE_DOUBT}; LISTEN {API_KEYS}");
             connection.batch_execute(&listen).await?;
             Ok(Self { connection })
         };
@@ -87,6 +92,7 @@ impl Listener {
                 Some(Ok(notification)) => match notification.channel.as_str() {
                     CACHE_DOUBT => heard.cache_doubt = true,
                     API_KEYS => heard.api_keys = true,
+                    WEBHOOKS => heard.webhooks = true,
                     _ => heard.outbox = true,
                 },
                 // What was heard counts; the next call meets the end.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
-use domain::{Product, product::NewProduct};
-use futures_util::future::join4;
+use domain::{Product, WebhookEvent, product::NewProduct};
+use futures_util::future::join5;
 use messages::{ImageProcessV1, ImageSource, Job};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     lease::End,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{product_insert_in_txn, product_new},
+    webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
 /// What came of creating a product.
@@ -74,10 +75,12 @@ async fn product_write_in_txn(
     jobs: &[OutboxEntry],
     stored: impl Future<Output = Result<(), StorageError>>,
 ) -> Result<DateTime<Utc>, StorageError> {
-    let (created_at, images, jobs, stored) = join4(
+    let news = WebhookNews::of_product(WebhookEvent::ProductCreated, new.id, 1);
+    let (created_at, images, jobs, told, stored) = join5(
         product_insert_in_txn(connection, new),
         images_insert_in_txn(connection, new),
         outbox_insert_in_txn(connection, jobs),
+        webhook_news_insert_in_txn(connection, new.account_id, std::slice::from_ref(&news)),
         stored,
     )
     .await;
@@ -85,6 +88,7 @@ async fn product_write_in_txn(
     let created_at = created_at?;
     images?;
     jobs?;
+    told?;
     stored?;
     Ok(created_at)
 }

@@ -5,8 +5,8 @@ use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, Product, ProductDraft, ProductId};
-use futures_util::future::join;
+use domain::{AccountId, Product, ProductDraft, ProductId, WebhookEvent};
+use futures_util::future::{join, join3};
 use messages::{ImagePurgeV1, Job};
 use uuid::Uuid;
 
@@ -18,16 +18,17 @@ use crate::{
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{metadata_json, product_find},
     schema::products,
+    webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
-/// What came of changing a product; `E` is the caller's reason to refuse.
+/// What came of changing a product, or whatever else `T` is; `E` is the caller's reason to refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Updated<E> {
+pub enum Updated<E, T = Product> {
     /// It is so now.
-    Changed(Product),
+    Changed(T),
     /// It was so already; its version stays.
-    Unchanged(Product),
-    /// The account has no such product.
+    Unchanged(T),
+    /// The account has no such thing.
     NotFound,
     /// It is not of the version that the caller expected.
     VersionMismatch {
@@ -38,15 +39,15 @@ pub enum Updated<E> {
     Refused(E),
 }
 
-/// What came of deleting a product.
+/// What came of deleting something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
-    /// It is gone, and its objects will be.
+    /// It is gone; of a product, its objects will be.
     Done {
         /// The last version that it had.
         version: i64,
     },
-    /// The account has no such product.
+    /// The account has no such thing.
     NotFound,
     /// It is not of the version that the caller expected.
     VersionMismatch {
@@ -100,13 +101,16 @@ pub async fn product_update<E>(
             }
             let version = product.version + 1;
             let invalidation = OutboxEntry::invalidation(account, id, version)?;
-            let (updated_at, inserted) = join(
+            let news = WebhookNews::of_product(WebhookEvent::ProductUpdated, id, version);
+            let (updated_at, inserted, told) = join3(
                 draft_write_in_txn(connection, &product, &draft),
                 outbox_insert_in_txn(connection, &[invalidation]),
+                webhook_news_insert_in_txn(connection, account, &[news]),
             )
             .await;
             let updated_at = updated_at?;
             inserted?;
+            told?;
             Ok(End::Commit(Updated::Changed(Product {
                 draft,
                 version,
@@ -188,12 +192,20 @@ pub async fn product_delete(
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             // A reader may still hold the last version; the one after it never comes.
-            entries.push(OutboxEntry::invalidation(account, id, product.version + 1)?);
+            let after_last = product.version + 1;
+            entries.push(OutboxEntry::invalidation(account, id, after_last)?);
+            let news = WebhookNews::of_product(WebhookEvent::ProductDeleted, id, after_last);
             // Its images go with it, by the foreign key.
             let delete = diesel::delete(row).execute(&mut &*connection);
-            let (deleted, inserted) = join(delete, outbox_insert_in_txn(connection, &entries)).await;
+            let (deleted, inserted, told) = join3(
+                delete,
+                outbox_insert_in_txn(connection, &entries),
+                webhook_news_insert_in_txn(connection, account, &[news]),
+            )
+            .await;
             deleted?;
             inserted?;
+            told?;
             Ok(End::Commit(Deleted::Done {
                 version: product.version,
             }))

@@ -7,7 +7,7 @@ pub mod parts;
 mod running;
 mod watch;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use actix_web::{dev::ServerHandle, web};
 use anyhow::Context as _;
@@ -28,6 +28,7 @@ use crate::{
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
     results::ResultsHandler,
+    webhooks::Deliverer,
 };
 
 /// How many results are applied at once.
@@ -42,6 +43,8 @@ pub struct Application {
     backfill_relay: Relay,
     invalidator: Invalidator,
     reconciler: Reconciler,
+    deliverer: Deliverer,
+    log_retention: Duration,
     results: ResultsHandler,
     broker: Broker,
     broker_stop: CancellationToken,
@@ -100,8 +103,15 @@ impl Application {
         let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring);
         let relay = |part| {
             let (database, broker) = (database.clone(), broker.clone());
-            Relay::new(database, broker, part, batch_size, wakeups.subscribe())
+            Relay::new(database, broker, part, batch_size, wakeups.of_outbox())
         };
+        let webhooks = &settings.webhooks;
+        let deliverer = Deliverer::new(
+            database.clone(),
+            open::open_sender(webhooks)?,
+            parts::deliverer_config(webhooks),
+            wakeups.of_webhooks(),
+        );
         Ok(Self {
             callers: listen::listen(settings, shared)?,
             operators: listen::listen_to_operators(settings, health, metrics)?,
@@ -109,6 +119,8 @@ impl Application {
             backfill_relay: relay(OutboxPart::Backfill),
             invalidator: Invalidator::new(database.clone(), cache),
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
+            deliverer,
+            log_retention: webhooks.log_retention,
             wakeups,
             results: ResultsHandler::new(catalogue, shutdown.token()),
             broker,
@@ -144,6 +156,8 @@ impl Application {
             backfill_relay,
             invalidator,
             reconciler,
+            deliverer,
+            log_retention,
             results,
             broker,
             broker_stop,
@@ -162,6 +176,7 @@ impl Application {
         running.spawn("backfill relay", backfill_relay.run(stop.clone()).map(Ok));
         running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
         running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
+        running.spawn("webhooks", deliverer.run(stop.clone()).map(Ok));
         let consuming = stop.clone();
         running.spawn("results", async move {
             broker.consume(results, RESULTS_PREFETCH, consuming).await;
@@ -174,7 +189,7 @@ impl Application {
         });
         running.spawn("housekeeping", async move {
             keeping
-                .run_until_cancelled(housekeeping::run(database, keeping.clone()))
+                .run_until_cancelled(housekeeping::run(database, log_retention, keeping.clone()))
                 .await;
             Ok(())
         });

@@ -1,13 +1,16 @@
 //! Opens the parts at the start, or says why one cannot be opened.
 
+use anyhow::Context as _;
 use broker::Broker;
-use runtime::Settings;
+use outbound::AddressGuard;
+use runtime::{Settings, settings::Webhooks};
 use storage_postgres::{Database, migrations};
 use storage_redis::Cache;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::parts;
+use crate::webhooks::Sender;
 
 /// The database, which must be there and have the schema of this version.
 pub(crate) async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
@@ -54,4 +57,11 @@ pub(super) async fn open_broker(settings: &Settings) -> (Broker, CancellationTok
         }
     }
     (broker, stop)
+}
+
+/// What sends to webhooks.
+pub(super) fn open_sender(webhooks: &Webhooks) -> anyhow::Result<Sender> {
+    let guard = AddressGuard::new(webhooks.allowed_networks.clone());
+    Sender::new(guard, webhooks.request_timeout)
+        .context("cannot build the HTTP client; is there a bundle of root certificates (ca-certificates)?")
 }

@@ -1,13 +1,22 @@
 //! From settings to the parts, and what to say where one of them does not answer.
 
 use broker::{BrokerConfig, BrokerError};
-use runtime::{Causes, Settings, settings::Unreachable};
+use runtime::{
+    Causes, Settings,
+    settings::{Unreachable, Webhooks},
+};
 use storage_postgres::{DatabaseConfig, StorageError};
 use storage_redis::CacheConfig;
 use storage_s3::S3Config;
 
+use crate::webhooks::DelivererConfig;
+
 /// What this process is called in the lists of PostgreSQL and RabbitMQ.
 const NAME: &str = "pms-api";
+
+/// How many attempts fit into the time for which a delivery is taken: waiting for a connection to the database, to note
+/// how it went, must fit in as well.
+const LEASE_ATTEMPTS: u32 = 3;
 
 /// Where PostgreSQL is.
 pub fn database_config(settings: &Settings) -> DatabaseConfig {
@@ -70,6 +79,17 @@ pub(super) fn s3_config(settings: &Settings) -> S3Config {
         access_key_id: aws.access_key_id.clone(),
         secret_access_key: aws.secret_access_key.clone(),
         request_timeout: aws.request_timeout,
+    }
+}
+
+/// How events are delivered.
+pub(super) fn deliverer_config(webhooks: &Webhooks) -> DelivererConfig {
+    DelivererConfig {
+        retry_delays: webhooks.retry_delays.clone(),
+        disable_after: webhooks.disable_after,
+        concurrency: webhooks.concurrency,
+        per_endpoint: webhooks.per_endpoint,
+        lease: webhooks.request_timeout * LEASE_ATTEMPTS,
     }
 }
 

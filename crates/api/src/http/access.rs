@@ -13,6 +13,8 @@ use crate::access::{Access, Caller, Refusal};
 
 /// What begins the paths that are for known callers only. The others explain the API, or tell how it is.
 const GUARDED: &str = "/api/";
+/// What begins the paths of webhooks.
+const WEBHOOKS: &str = "/api/v1/webhook-endpoints";
 
 /// Tells the rest of the request who calls. None where everybody may.
 ///
@@ -31,7 +33,7 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
         return Err(Refusal::Malformed.into());
     }
     let caller = access.admit(credential).await?;
-    let needed = needed(request.method());
+    let needed = needed(request.method(), request.path());
     if !caller.scope.covers(needed) {
         return Err(insufficient(needed, caller.scope));
     }
@@ -46,8 +48,11 @@ pub(super) fn is_guarded(path: &str) -> bool {
     path.starts_with(GUARDED)
 }
 
-fn needed(method: &Method) -> Scope {
-    if *method == Method::GET || *method == Method::HEAD {
+/// Who is told of changes learns of all of them, so that a webhook is for administrators alone.
+fn needed(method: &Method, path: &str) -> Scope {
+    if path.starts_with(WEBHOOKS) {
+        Scope::Admin
+    } else if *method == Method::GET || *method == Method::HEAD {
         Scope::Read
     } else {
         Scope::Write

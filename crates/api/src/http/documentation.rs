@@ -20,11 +20,12 @@ use super::problem::MEDIA_TYPE;
                        stored by workers; the product shows them as soon as they are ready.\n\nEvery error is a problem of RFC 9457 \
                        whose `type` is the address of a page that explains it. Every answer names its request in `X-Request-Id`.\n\n\
                        Where `auth.mode` is `keys`, every request carries a key: `Authorization: Bearer pms_…`. Its scope is `read` \
-                       for `GET` and `HEAD`, and `write` for everything else. Where `auth.mode` is `off`, none is asked for.",
+                       for `GET` and `HEAD`, `write` for everything else, and `admin` for webhooks. Where `auth.mode` is `off`, none is asked for.",
         license(name = "MIT OR Apache-2.0"),
     ),
     tags(
         (name = "Products", description = "Products and their pictures"),
+        (name = "Webhooks", description = "Where changes are told, after [Standard Webhooks](https://www.standardwebhooks.com)"),
         (name = "Health", description = "For those who run the service"),
     ),
 )]

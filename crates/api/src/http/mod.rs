@@ -8,15 +8,18 @@ mod documentation;
 pub mod edge;
 mod fallback;
 pub mod health;
+mod idempotency;
 pub mod in_flight;
 pub mod json;
 mod limits;
+mod page;
 mod pages;
 pub mod problem;
 mod products;
 mod query;
 mod record;
 mod strict_json;
+mod webhooks;
 
 use actix_web::{
     App, Error,
@@ -32,7 +35,7 @@ use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
 use crate::{
     access::{Access, Limits},
-    products::{Catalogue, ProductError},
+    products::Catalogue,
 };
 use runtime::health::Health;
 
@@ -99,11 +102,11 @@ pub fn document() -> OpenApi {
 }
 
 /// Carries out work whose caller may go away meanwhile: what has begun to change a product is finished, cache included.
-async fn to_the_end<T: 'static>(
-    work: impl Future<Output = Result<T, ProductError>> + 'static,
+async fn to_the_end<T: 'static, E: Into<Problem> + 'static>(
+    work: impl Future<Output = Result<T, E>> + 'static,
 ) -> Result<T, Problem> {
     match actix_web::rt::spawn(work.in_current_span()).await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => outcome.map_err(Into::into),
         Err(fault) => {
             Err(Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(fault))
         }
@@ -111,7 +114,9 @@ async fn to_the_end<T: 'static>(
 }
 
 fn configure(config: &mut ServiceConfig<'_>) {
-    config
-        .configure(health::configure)
-        .service(scope("/api/v1").configure(products::configure));
+    config.configure(health::configure).service(
+        scope("/api/v1")
+            .configure(products::configure)
+            .configure(webhooks::configure),
+    );
 }

@@ -7,13 +7,13 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
-use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX};
+use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX, webhook::ENDPOINTS_MAX};
 use runtime::Causes;
 use serde::Serialize;
 use storage_postgres::StorageError;
 use utoipa::ToSchema;
 
-use crate::products::ProductError;
+use crate::{products::ProductError, webhooks::WebhookError};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -257,6 +257,37 @@ impl From<ProductError> for Problem {
                 "This key came with another body before; make a new one.",
             ),
             ProductError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Invalid(faults) => faults.into(),
+            WebhookError::NotFound(what) => Self::new(
+                ProblemCode::NotFound,
+                format!("There is no such {what} in this account."),
+            ),
+            WebhookError::VersionMismatch { current } => {
+                let detail = format!("The endpoint is at version {current}; `If-Match` named another.");
+                Self::new(ProblemCode::PreconditionFailed, detail)
+                    .with_header(header::ETAG, format!("\"{current}\""))
+            }
+            WebhookError::TooMany => Self::new(
+                ProblemCode::TooManyWebhookEndpoints,
+                format!("This account has {ENDPOINTS_MAX} endpoints already; delete one, or change it."),
+            ),
+            WebhookError::Disabled => Self::new(
+                ProblemCode::WebhookEndpointDisabled,
+                "The endpoint is disabled; set `enabled` to true first.",
+            ),
+            WebhookError::KeyInUse => ProductError::KeyInUse.into(),
+            WebhookError::KeyReused => ProductError::KeyReused.into(),
+            WebhookError::NoRandomness(error) => {
+                Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
+            }
+            WebhookError::Storage(error) => error.into(),
         }
     }
 }

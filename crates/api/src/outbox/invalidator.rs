@@ -14,7 +14,7 @@ use storage_postgres::{
 use storage_redis::Cache;
 use tokio_util::sync::CancellationToken;
 
-use super::troubles::Troubles;
+use crate::troubles::Troubles;
 
 /// Invalidations that are carried out together.
 const BATCH_SIZE: u16 = 200;

@@ -2,7 +2,6 @@
 
 mod invalidator;
 mod relay;
-mod troubles;
 mod wakeups;
 
 pub use invalidator::Invalidator;

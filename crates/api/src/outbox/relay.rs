@@ -6,7 +6,8 @@ use broker::{Broker, Outgoing, PublishError, Publisher};
 use storage_postgres::{Database, Drained, OutboxPart, OutboxRow, StorageError, outbox_drain};
 use tokio_util::sync::CancellationToken;
 
-use super::{troubles::Troubles, wakeups::Wakeup};
+use super::wakeups::Wakeup;
+use crate::troubles::Troubles;
 
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

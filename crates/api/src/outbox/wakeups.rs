@@ -1,5 +1,6 @@
 //! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
-//! from the outbox, has the cache catch up that missed a change, and has keys read anew that have changed.
+//! from the outbox or delivers to webhooks, has the cache catch up that missed a change, and has keys read anew that have
+//! changed.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub struct Wakeups {
     cache: Option<Cache>,
     /// None where callers are not told apart.
     keyring: Option<Keyring>,
-    sender: watch::Sender<()>,
+    outbox: watch::Sender<()>,
+    webhooks: watch::Sender<()>,
 }
 
 /// What one loop is woken by.
@@ -42,14 +44,24 @@ impl Wakeups {
             pause: poll_interval,
             cache,
             keyring,
-            sender: watch::Sender::new(()),
+            outbox: watch::Sender::new(()),
+            webhooks: watch::Sender::new(()),
         }
     }
 
-    /// For one more loop to wait on.
-    pub fn subscribe(&self) -> Wakeup {
+    /// For one more loop to wait on that publishes from the outbox.
+    pub fn of_outbox(&self) -> Wakeup {
+        self.of(&self.outbox)
+    }
+
+    /// For one more loop to wait on that delivers to webhooks.
+    pub fn of_webhooks(&self) -> Wakeup {
+        self.of(&self.webhooks)
+    }
+
+    fn of(&self, sender: &watch::Sender<()>) -> Wakeup {
         Wakeup {
-            receiver: self.sender.subscribe(),
+            receiver: sender.subscribe(),
             interval: self.pause,
         }
     }
@@ -91,12 +103,16 @@ impl Wakeups {
         // What was said before the connection listened is not heard, hence once at the beginning.
         let mut heard = Heard {
             outbox: true,
+            webhooks: true,
             cache_doubt: true,
             api_keys: true,
         };
         loop {
             if heard.outbox {
-                self.sender.send_replace(());
+                self.outbox.send_replace(());
+            }
+            if heard.webhooks {
+                self.webhooks.send_replace(());
             }
             if heard.cache_doubt
                 && let Some(cache) = &self.cache

@@ -4,7 +4,7 @@ use domain::fault::{Faults, Rejection, pointer_segment};
 use serde_json::{Map, Value};
 
 /// A JSON object that is being read.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     pointer: String,
     known: Vec<&'static str>,
@@ -12,7 +12,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Begins to read the object at `pointer`; anything but an object is a fault.
-    pub(super) fn open(value: &'a Value, pointer: impl Into<String>, faults: &mut Faults) -> Option<Self> {
+    pub(crate) fn open(value: &'a Value, pointer: impl Into<String>, faults: &mut Faults) -> Option<Self> {
         let pointer = pointer.into();
         match value {
             Value::Object(object) => Some(Self {
@@ -28,12 +28,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The pointer to a field of this object.
-    pub(super) fn pointer_to(&self, name: &str) -> String {
+    pub(crate) fn pointer_to(&self, name: &str) -> String {
         format!("{}/{}", self.pointer, pointer_segment(name))
     }
 
     /// The value of a field; null counts as absent.
-    pub(super) fn value(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn value(&mut self, name: &'static str) -> Option<&'a Value> {
         if !self.known.contains(&name) {
             self.known.push(name);
         }
@@ -41,12 +41,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Makes fields known without reading them.
-    pub(super) fn expect(&mut self, names: &[&'static str]) {
+    pub(crate) fn expect(&mut self, names: &[&'static str]) {
         self.known.extend(names);
     }
 
     /// The text of an optional field, checked by `parse`.
-    pub(super) fn text<T>(
+    pub(crate) fn text<T>(
         &mut self,
         name: &'static str,
         faults: &mut Faults,
@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The text of a field that must be there, checked by `parse`.
-    pub(super) fn required_text<T>(
+    pub(crate) fn required_text<T>(
         &mut self,
         name: &'static str,
         faults: &mut Faults,
@@ -78,12 +78,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes that a field is missing.
-    pub(super) fn miss(&self, name: &str, faults: &mut Faults) {
+    pub(crate) fn miss(&self, name: &str, faults: &mut Faults) {
         faults.add(self.pointer_to(name), "required", "is required");
     }
 
     /// Ends the reading: a field that nobody asked for is a fault, so that a typo never passes silently.
-    pub(super) fn close(self, faults: &mut Faults) {
+    pub(crate) fn close(self, faults: &mut Faults) {
         let known = self.known.join(", ");
         for name in self
             .object
@@ -100,7 +100,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Notes that a value is of another type than it should be.
-pub(super) fn wrong_type(pointer: &str, expected: &str, found: &Value, faults: &mut Faults) {
+pub(crate) fn wrong_type(pointer: &str, expected: &str, found: &Value, faults: &mut Faults) {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// `MergePatch` of RFC 7396, section 2.
-pub(super) fn merge(target: &mut Value, patch: &Value) {
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

@@ -6,9 +6,9 @@ pub mod create;
 pub mod delete;
 pub mod draft;
 pub mod error;
-mod fields;
+pub(crate) mod fields;
 pub mod list;
-mod merge_patch;
+pub(crate) mod merge_patch;
 pub mod read;
 pub mod update;
 

@@ -145,6 +145,10 @@ async fn a_key_does_no_more_than_its_scope_says() {
         guarded.send(Method::DELETE, &product, &writer, "").await.status,
         204
     );
+    let webhooks = "/api/v1/webhook-endpoints";
+    let administrator = guarded.key("shop", Scope::Admin).await.bearer();
+    let status = async |bearer: &str| guarded.send(Method::GET, webhooks, bearer, "").await.status;
+    assert_eq!((status(&writer).await, status(&administrator).await), (403, 200));
 }
 
 #[tokio::test(flavor = "multi_thread")]

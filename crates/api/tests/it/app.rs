@@ -110,6 +110,12 @@ impl TestApp {
         (&mut self.running).await.unwrap().unwrap();
     }
 
+    /// Ends the api in the middle of whatever it does, as a crash would, and keeps its parts.
+    pub(crate) async fn crash(&mut self) {
+        self.running.abort();
+        assert!((&mut self.running).await.unwrap_err().is_cancelled());
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,

@@ -21,3 +21,4 @@ mod reconciler;
 mod reprocess;
 mod results;
 mod update;
+mod webhooks;

@@ -7,17 +7,16 @@ use std::{
 
 use bytes::Bytes;
 use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout, TooLarge};
+use outbound::{AddressGuard, GuardedResolver, Lookup, client_builder};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION},
-    redirect::Policy,
 };
 use tokio::{select, time::timeout};
 use tokio_util::sync::CancellationToken;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
-    AddressGuard, GuardedResolver, Lookup,
     hosts::Hosts,
     turns::Turns,
     verdict::{self, Missed},
@@ -111,13 +110,9 @@ impl Fetcher {
             ),
             (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
         ]);
-        let client = Client::builder()
+        let client = client_builder(GuardedResolver::new(lookup, Arc::clone(&guard)))
             .user_agent(concat!("pms-image-worker/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .dns_resolver(GuardedResolver::new(lookup, Arc::clone(&guard)))
-            .no_proxy()
-            .redirect(Policy::none())
-            .referer(false)
             .connect_timeout(limits.connect_timeout)
             .read_timeout(limits.idle_timeout)
             .pool_idle_timeout(POOL_IDLE)
@@ -214,20 +209,13 @@ impl Fetcher {
             };
             return Err(Failure::lasting(DownloadFailed, detail));
         }
-        let literal = match url.host() {
-            Some(Host::Ipv4(four)) => Some(four.into()),
-            Some(Host::Ipv6(six)) => Some(six.into()),
-            Some(Host::Domain(_)) => None,
-            None => {
-                return Err(Failure::lasting(DownloadFailed, "the source names no host"));
-            }
+        let Some(host) = url.host() else {
+            return Err(Failure::lasting(DownloadFailed, "the source names no host"));
         };
-        match literal {
-            Some(address) if !self.guard.permits(address) => {
-                Err(Failure::lasting(BlockedAddress, verdict::blocked(redirects)))
-            }
-            Some(_) | None => Ok(()),
+        if !self.guard.permits_host(&host) {
+            return Err(Failure::lasting(BlockedAddress, verdict::blocked(redirects)));
         }
+        Ok(())
     }
 
     async fn body(&self, mut response: Response, redirects: usize) -> Result<Bytes, Missed> {

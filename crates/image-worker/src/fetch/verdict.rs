@@ -1,14 +1,10 @@
 //! What becomes of a download that went wrong: its code, its words, and whether another attempt is worth while.
 
-use std::{error::Error, io};
-
 use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout};
+use outbound::{ResolveError, find_cause};
 use reqwest::StatusCode;
 
-use super::{
-    fetcher::{FetchLimits, seconds},
-    resolver::ResolveError,
-};
+use super::fetcher::{FetchLimits, seconds};
 use crate::failure::Failure;
 
 /// Why a hop led to nothing.
@@ -74,7 +70,7 @@ pub(super) fn of_status(status: StatusCode) -> Result<(), Missed> {
 /// Judges what the HTTP client says, after so many redirects.
 pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLimits) -> Missed {
     let mut host_is_away = false;
-    let failure = match find::<ResolveError>(&error) {
+    let failure = match find_cause::<ResolveError>(&error) {
         Some(ResolveError::Blocked { .. }) => Failure::lasting(BlockedAddress, blocked(redirects)),
         Some(ResolveError::Unknown { .. }) => Failure::passing(
             DownloadFailed,
@@ -83,7 +79,7 @@ pub(super) fn of_error(error: reqwest::Error, redirects: usize, limits: &FetchLi
                 _ => "the source redirects to a host that could not be found",
             },
         ),
-        None if find::<rustls::Error>(&error).is_some() => Failure::passing(
+        None if find_cause::<rustls::Error>(&error).is_some() => Failure::passing(
             DownloadFailed,
             "a secure connection to the source could not be made; check its certificate",
         ),
@@ -120,22 +116,6 @@ fn of_silence(error: &reqwest::Error, limits: &FetchLimits) -> Failure {
     }
 }
 
-/// The first error of type `E` in a chain of causes, also where an I/O error carries it.
-fn find<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        // The source of an I/O error is the source of what it carries, which would be passed over.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(carried) => Some(carried),
-            None => error.source(),
-        };
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +147,5 @@ mod tests {
         for code in [200, 304, 401, 404, 408, 410, 425, 429] {
             assert!(!is_away(code), "{code}");
         }
-    }
-
-    #[test]
-    fn a_cause_is_found_inside_an_io_error() {
-        let carried = io::Error::other(io::Error::other(ResolveError::Blocked { found: 1 }));
-        assert!(find::<ResolveError>(&carried).is_some());
-        assert!(find::<rustls::Error>(&carried).is_none());
     }
 }

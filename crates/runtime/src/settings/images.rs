@@ -172,7 +172,7 @@ impl Formats {
 }
 
 /// A network, or a single address.
-fn network(text: &str) -> Result<IpNet, Complaint> {
+pub(super) fn network(text: &str) -> Result<IpNet, Complaint> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>()
         .map(|network| network.trunc())

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::schema::Schema;
 use super::{
     Auth, Aws, Cache, Catalogue, Database, Images, Limits, LoadOptions, Logging, Outbox, Rabbitmq, Redis,
-    Server, Settings, Shutdown, Source, Worker, checks, environment, file, yaml,
+    Server, Settings, Shutdown, Source, Webhooks, Worker, checks, environment, file, yaml,
 };
 
 /// Every setting with its default and its bounds: the text of `config/default.yaml`.
@@ -75,6 +75,7 @@ fn read(ledger: &mut Ledger, schema: &Schema) -> Settings {
         limits: Limits::read(ledger.section("limits")),
         cache: Cache::read(ledger.section("cache")),
         outbox: Outbox::read(ledger.section("outbox")),
+        webhooks: Webhooks::read(ledger.section("webhooks")),
         logging: Logging::read(ledger.section("logging")),
         shutdown: Shutdown::read(ledger.section("shutdown")),
         sources: ledger.sources(schema),

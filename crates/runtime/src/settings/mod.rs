@@ -31,6 +31,7 @@ mod source;
 mod suggest;
 mod unreachable;
 mod variants;
+mod webhooks;
 mod yaml;
 
 pub use auth::{Auth, AuthMode};
@@ -51,6 +52,7 @@ pub use server::Server;
 pub use source::{Source, Sources};
 pub use unreachable::Unreachable;
 pub use variants::{Fit, Format, Variant};
+pub use webhooks::Webhooks;
 
 /// Every setting of both binaries. `Debug` shows no secret, so it may be logged.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub struct Settings {
     pub cache: Cache,
     /// What a transaction has left to be sent.
     pub outbox: Outbox,
+    /// How events are delivered.
+    pub webhooks: Webhooks,
     /// Logs.
     pub logging: Logging,
     /// The end of a process.

@@ -20,3 +20,4 @@ mod outbox;
 mod products;
 mod reconciler;
 mod support;
+mod webhooks;

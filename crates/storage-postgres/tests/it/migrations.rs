@@ -108,7 +108,8 @@ async fn schema_rs_matches_the_migrations() {
     let question = "SELECT table_name || '.' || column_name || ' ' || CASE is_nullable WHEN 'YES' THEN 'Nullable<' ELSE '' END \
          || CASE udt_name WHEN 'uuid' THEN 'Uuid' WHEN 'text' THEN 'Text' WHEN 'timestamptz' THEN 'Timestamptz' \
             WHEN 'numeric' THEN 'Numeric' WHEN 'jsonb' THEN 'Jsonb' WHEN 'int8' THEN 'BigInt' WHEN 'int4' THEN 'Integer' \
-            WHEN 'int2' THEN 'SmallInt' WHEN 'bool' THEN 'Bool' WHEN 'bytea' THEN 'Bytea' WHEN 'tsvector' THEN 'TsVector' ELSE udt_name END \
+            WHEN 'int2' THEN 'SmallInt' WHEN 'bool' THEN 'Bool' WHEN 'bytea' THEN 'Bytea' WHEN 'tsvector' THEN 'TsVector' \
+            WHEN '_text' THEN 'Array<Text>' ELSE udt_name END \
          || CASE is_nullable WHEN 'YES' THEN '>' ELSE '' END AS text \
          FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '__diesel_schema_migrations'";
     let columns: BTreeSet<String> = room.texts(question).await.into_iter().collect();

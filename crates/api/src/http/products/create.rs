@@ -1,17 +1,17 @@
 //! `POST /products`.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, post};
-use domain::{ProblemCode, ProductId};
+use domain::ProductId;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
-use storage_postgres::{IdempotencyClaim, StoredAnswer};
+use storage_postgres::StoredAnswer;
 use utoipa::ToSchema;
 
-use super::Catalogue;
+use super::{CACHE_CONTROL, Catalogue};
 use crate::{
     http::{
         conditional::etag,
         context::RequestContext,
+        idempotency,
         json::JsonBody,
         problem::{Problem, ProblemBody},
         query, to_the_end,
@@ -22,9 +22,6 @@ use crate::{
         create::{CreateAnswer, create_product},
     },
 };
-
-/// The longest idempotency key, in characters.
-const KEY_MAX: usize = 255;
 
 /// A product to be. Every field that is not named here is a fault.
 #[derive(Deserialize, ToSchema)]
@@ -107,7 +104,7 @@ pub(super) async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let claim = idempotency_claim(&request, &context, &body)?;
+    let claim = idempotency::claim(&request, &context, &body)?;
     let answer = |id: ProductId, product: Rendered| StoredAnswer {
         status: StatusCode::CREATED.as_u16(),
         headers: vec![
@@ -121,52 +118,10 @@ pub(super) async fn create(
         create_product(&catalogue, account, &cause, &body.value, claim.as_ref(), answer).await
     })
     .await?;
-    Ok(match created {
-        CreateAnswer::Fresh(answer) => respond(answer, false),
-        CreateAnswer::Replayed(answer) => respond(answer, true),
-    })
-}
-
-fn respond(answer: StoredAnswer, replayed: bool) -> HttpResponse {
-    let mut response =
-        HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED));
-    for (name, value) in answer.headers {
-        response.insert_header((name, value));
-    }
-    if replayed {
-        response.insert_header(("Idempotency-Replayed", "true"));
-    }
-    response
-        .content_type("application/json")
-        .insert_header(super::CACHE_CONTROL)
-        .body(answer.body)
-}
-
-/// Reads `Idempotency-Key`, quoted or bare.
-fn idempotency_claim(
-    request: &HttpRequest,
-    context: &RequestContext,
-    body: &JsonBody,
-) -> Result<Option<IdempotencyClaim>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else {
-        return Ok(None);
+    let (answer, replayed) = match created {
+        CreateAnswer::Fresh(answer) => (answer, false),
+        CreateAnswer::Replayed(answer) => (answer, true),
     };
-    let key = value.to_str().ok().map(|text| {
-        text.strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'))
-            .unwrap_or(text)
-    });
-    let visible =
-        |key: &&str| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    let key = key.filter(visible).ok_or_else(|| {
-        let detail = format!("`Idempotency-Key` must have 1 to {KEY_MAX} visible ASCII characters.");
-        Problem::new(ProblemCode::InvalidHeader, detail)
-    })?;
-    Ok(Some(IdempotencyClaim {
-        account: context.account,
-        key: key.to_owned(),
-        method: request.method().to_string(),
-        path: request.path().to_owned(),
-        fingerprint: Sha256::digest(&body.bytes).into(),
-    }))
+    let mut response = idempotency::respond(&answer, replayed);
+    Ok(response.insert_header(CACHE_CONTROL).body(answer.body))
 }

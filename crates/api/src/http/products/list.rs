@@ -6,6 +6,7 @@ use super::{CACHE_CONTROL, Catalogue, list_query};
 use crate::{
     http::{
         context::RequestContext,
+        page::next_link,
         problem::{Problem, ProblemBody},
     },
     products::{PageBody, list::list_products},
@@ -42,15 +43,4 @@ pub(super) async fn list(
         response.insert_header((header::LINK, next_link(&request, cursor)));
     }
     Ok(response.body(page.body))
-}
-
-/// The same query with the next cursor (RFC 8288).
-fn next_link(request: &HttpRequest, cursor: &str) -> String {
-    let pairs =
-        url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .append_pair("cursor", cursor)
-        .finish();
-    format!("<{}?{query}>; rel=\"next\"", request.path())
 }

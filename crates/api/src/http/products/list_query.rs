@@ -3,17 +3,17 @@
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 use domain::{
-    Currency, ImagesStatus, ProblemCode, ProductStatus, cursor,
-    cursor::CursorError,
+    Currency, ImagesStatus, ProductStatus, cursor,
     fault::Rejection,
-    filter::{LIMIT_DEFAULT, LIMIT_MAX, PageRequest, ProductFilter, Sort, SortKey},
+    filter::{LIMIT_DEFAULT, PageRequest, ProductFilter, Sort, SortKey},
     money::parse_amount,
     product::{NAME_MAX_CHARACTERS, SKU_MAX_CHARACTERS},
 };
 use utoipa::IntoParams;
 
 use crate::http::{
-    problem::{FaultBody, Problem},
+    page::{cursor_problem, limit},
+    problem::Problem,
     query::Query,
 };
 
@@ -118,18 +118,6 @@ pub(super) fn read(text: &str, default_currency: Currency) -> Result<PageRequest
     })
 }
 
-fn cursor_problem(error: CursorError) -> Problem {
-    let (problem, code) = match error {
-        CursorError::Invalid => (ProblemCode::InvalidCursor, "invalid_cursor"),
-        CursorError::Mismatch => (ProblemCode::CursorMismatch, "cursor_mismatch"),
-    };
-    Problem::new(problem, format!("The cursor {error}.")).with_errors(vec![FaultBody::of_parameter(
-        "cursor",
-        code,
-        error.to_string(),
-    )])
-}
-
 /// The order and the number of repetitions do not change what a filter means, nor may they change its cursor.
 fn distinct<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values.sort();
@@ -162,18 +150,6 @@ fn sort(text: &str) -> Result<Sort, Rejection> {
     })
 }
 
-fn limit(text: &str) -> Result<u16, Rejection> {
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-        .ok_or_else(|| {
-            Rejection::new(
-                "out_of_range",
-                format!("is not a whole number from 1 to {LIMIT_MAX}"),
-            )
-        })
-}
-
 fn boolean(text: &str) -> Result<bool, Rejection> {
     text.parse()
         .map_err(|_| Rejection::new("invalid_boolean", "is neither true nor false"))
@@ -181,6 +157,7 @@ fn boolean(text: &str) -> Result<bool, Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use domain::ProblemCode;
     use proptest::prelude::*;
 
     use super::*;

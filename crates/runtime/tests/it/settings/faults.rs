@@ -51,7 +51,7 @@ fn a_misspelt_name_is_told_with_the_right_one() {
     assert_snapshot!(Place::with_file("databse: {host: a}").error(), @"databse (from ./config.yaml) is not a setting; did you mean database?");
     assert_snapshot!(Place::with_file("server: {prot: 80}").error(), @"server.prot (from ./config.yaml) is not a setting; did you mean server.port?");
     assert_snapshot!(Place::with_file("redis: {dbname: a}").error(), @"redis.dbname (from ./config.yaml) is not a setting; did you mean database.dbname?");
-    assert_snapshot!(Place::with_file("telemetry: {exporter: a}").error(), @"telemetry (from ./config.yaml) is not a setting; remove it; the sections are auth, aws, cache, catalogue, database, images, limits, logging, outbox, rabbitmq, redis, server, shutdown, worker");
+    assert_snapshot!(Place::with_file("telemetry: {exporter: a}").error(), @"telemetry (from ./config.yaml) is not a setting; remove it; the sections are auth, aws, cache, catalogue, database, images, limits, logging, outbox, rabbitmq, redis, server, shutdown, webhooks, worker");
     assert_snapshot!(Place::with_file("redis: {flavour: a}").error(), @"redis.flavour (from ./config.yaml) is not a setting; remove it; the settings of redis are database, host, password, port, prefix, response_timeout");
     assert_snapshot!(Place::empty().with_variable("PMS__DATABASE__PROT", "1").error(), @"PMS__DATABASE__PROT (from the environment) is not a setting; did you mean PMS__DATABASE__PORT?");
     assert_snapshot!(Place::empty().with_variable("PMS__database__port", "1").error(), @"PMS__database__port (from the environment) is not a setting; did you mean PMS__DATABASE__PORT?");

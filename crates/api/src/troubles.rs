@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 /// A row of failures of one loop: they are told of when they begin and end, with growing pauses between them.
-pub(super) struct Troubles {
+pub(crate) struct Troubles {
     what: &'static str,
     longest_pause: Duration,
     backoff: Option<ExponentialBackoff>,
@@ -13,7 +13,7 @@ pub(super) struct Troubles {
 
 impl Troubles {
     /// None so far, of what is carried out by this loop.
-    pub(super) const fn new(what: &'static str, longest_pause: Duration) -> Self {
+    pub(crate) const fn new(what: &'static str, longest_pause: Duration) -> Self {
         Self {
             what,
             longest_pause,
@@ -22,10 +22,10 @@ impl Troubles {
     }
 
     /// One more; how long to pause after it.
-    pub(super) fn next(&mut self, reason: &str) -> Duration {
+    pub(crate) fn next(&mut self, reason: &str) -> Duration {
         let what = self.what;
         let backoff = self.backoff.get_or_insert_with(|| {
-            tracing::warn!(what, reason, "the outbox is held up");
+            tracing::warn!(what, reason, "work is held up");
             ExponentialBuilder::new()
                 .with_min_delay(Duration::from_millis(100))
                 .with_max_delay(self.longest_pause)
@@ -38,9 +38,9 @@ impl Troubles {
     }
 
     /// It works.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.backoff.take().is_some() {
-            tracing::info!(what = self.what, "the outbox is moving again");
+            tracing::info!(what = self.what, "work is moving again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which addresses the fetcher may connect to.
+//! Which addresses may be connected to.
 //!
 //! Anyone who may create a product may name an address, so everything that only this network can reach is closed:
 //! what the IANA special-purpose registries (RFC 6890 and its successors) do not call globally reachable, and every
@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use url::Host;
 
 /// Blocks of IPv4 that are not public.
 const CLOSED_V4: [Ipv4Net; 16] = [
@@ -85,7 +86,7 @@ pub struct AddressGuard {
 }
 
 impl AddressGuard {
-    /// A guard that lets through public addresses and `opened`, the setting `images.allowed_networks`.
+    /// A guard that lets through public addresses and `opened`, a setting such as `images.allowed_networks`.
     pub fn new(opened: Vec<IpNet>) -> Self {
         Self { opened }
     }
@@ -96,6 +97,16 @@ impl AddressGuard {
     pub fn permits(&self, address: IpAddr) -> bool {
         let destination = destination(address);
         is_public(address) || self.opened.iter().any(|network| network.contains(&destination))
+    }
+
+    /// Judges what the resolver never sees: a host that is an address already. True for every name, whose addresses are
+    /// judged when it is resolved.
+    pub fn permits_host(&self, host: &Host<&str>) -> bool {
+        match host {
+            Host::Ipv4(four) => self.permits((*four).into()),
+            Host::Ipv6(six) => self.permits((*six).into()),
+            Host::Domain(_) => true,
+        }
     }
 }
 

@@ -1,0 +1,57 @@
+//! `Idempotency-Key`: a request that may be repeated, and the answer that its repetition gets.
+
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::StatusCode};
+use domain::ProblemCode;
+use sha2::{Digest as _, Sha256};
+use storage_postgres::{IdempotencyClaim, StoredAnswer};
+
+use super::{context::RequestContext, json::JsonBody, problem::Problem};
+
+/// The longest idempotency key, in characters.
+const KEY_MAX: usize = 255;
+
+/// Reads `Idempotency-Key`, quoted or bare.
+///
+/// # Errors
+/// `InvalidHeader`.
+pub(super) fn claim(
+    request: &HttpRequest,
+    context: &RequestContext,
+    body: &JsonBody,
+) -> Result<Option<IdempotencyClaim>, Problem> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value.to_str().ok().map(|text| {
+        text.strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(text)
+    });
+    let visible =
+        |key: &&str| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.filter(visible).ok_or_else(|| {
+        let detail = format!("`Idempotency-Key` must have 1 to {KEY_MAX} visible ASCII characters.");
+        Problem::new(ProblemCode::InvalidHeader, detail)
+    })?;
+    Ok(Some(IdempotencyClaim {
+        account: context.account,
+        key: key.to_owned(),
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        fingerprint: Sha256::digest(&body.bytes).into(),
+    }))
+}
+
+/// An answer as it was stored, but for its body, and whether an earlier request got it first.
+pub(super) fn respond(answer: &StoredAnswer, replayed: bool) -> HttpResponseBuilder {
+    let mut response =
+        HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED));
+    for (name, value) in &answer.headers {
+        response.insert_header((name.as_str(), value.as_str()));
+    }
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.content_type("application/json");
+    response
+}

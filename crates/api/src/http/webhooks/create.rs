@@ -1,0 +1,111 @@
+//! `POST /webhook-endpoints`.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, post};
+use domain::WebhookEndpoint;
+use secrecy::SecretString;
+use serde::Deserialize;
+use storage_postgres::StoredAnswer;
+use utoipa::ToSchema;
+
+use super::{Catalogue, NO_STORE};
+use crate::{
+    http::{
+        conditional::etag,
+        context::RequestContext,
+        idempotency,
+        json::JsonBody,
+        problem::{Problem, ProblemBody},
+        query, to_the_end,
+    },
+    webhooks::{
+        body::EndpointWithSecretBody,
+        endpoints::{CreateAnswer, create_endpoint},
+    },
+};
+
+/// An endpoint to be. Every field that is not named here is a fault.
+#[derive(Deserialize, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body for the documentation; `webhooks::draft` reads it and lists all faults"
+)]
+#[schema(as = NewWebhookEndpoint)]
+pub(super) struct NewEndpointBody {
+    /// An `http` or `https` address that everybody can reach.
+    #[schema(max_length = 2_048, format = Uri, example = "https://example.com/hooks/catalogue")]
+    url: String,
+    /// Of `product.created`, `product.updated`, `product.deleted`, `image.ready`, `image.failed` and
+    /// `product.images_completed`, or `*` for all.
+    #[schema(min_items = 1, example = json!(["product.updated", "product.deleted"]))]
+    events: Vec<String>,
+    /// What you call it.
+    #[schema(max_length = 500, example = "Stock of the Hamburg shop")]
+    description: Option<String>,
+    /// `true` where it is left out.
+    #[schema(example = true)]
+    enabled: Option<bool>,
+}
+
+/// Create an endpoint.
+///
+/// From now on, what you ask for is sent there as `POST`, signed after
+/// [Standard Webhooks](https://www.standardwebhooks.com) with the secret in this answer, which is shown this once.
+///
+/// The body is `{"type":"product.updated","timestamp":"…","data":{"id":"…","version":7}}`: `data` names the product (for
+/// `image.…`, the picture, and its product as `product_id`) and the version that the product was of then. Read the
+/// product for the rest. Deliveries come at least once and in any order: drop what has a `webhook-id` that you know, and
+/// what has a lower `version` than you have seen.
+///
+/// Answer 2xx within 15 seconds. After anything else, redirects included, it is tried again after 5 s, 5 min, 30 min, 2 h,
+/// 5 h, 10 h and 10 h. The answer 410 disables the endpoint, and so do five days in which nothing could be delivered.
+#[utoipa::path(
+    tag = "Webhooks",
+    request_body(content = NewEndpointBody, content_type = "application/json"),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes repetitions of this request answer as its first did, for 24 hours")),
+    responses(
+        (status = 201, body = EndpointWithSecretBody, description = "Created", headers(
+            ("Location" = String, description = "The path of the endpoint"),
+            ("ETag" = String, description = "The version, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key created it"),
+        )),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The account has 20 endpoints already, or the first request with the same key is still running"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
+        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed; or the key came with another body before"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[post("/webhook-endpoints")]
+pub(super) async fn create(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let claim = idempotency::claim(&request, &context, &body)?;
+    let answer = |endpoint: &WebhookEndpoint, secret: &SecretString| StoredAnswer {
+        status: StatusCode::CREATED.as_u16(),
+        headers: vec![
+            (
+                header::LOCATION.to_string(),
+                format!("/api/v1/webhook-endpoints/{}", endpoint.id),
+            ),
+            (header::ETAG.to_string(), etag(endpoint.version)),
+        ],
+        // These types always have a JSON form.
+        body: serde_json::to_vec(&EndpointWithSecretBody::new(endpoint, secret)).unwrap_or_default(),
+    };
+    let created = to_the_end(async move {
+        let database = &catalogue.database;
+        create_endpoint(database, context.account, &body.value, claim.as_ref(), answer).await
+    })
+    .await?;
+    let (answer, replayed) = match created {
+        CreateAnswer::Fresh(answer) => (answer, false),
+        CreateAnswer::Replayed(answer) => (answer, true),
+    };
+    let mut response = idempotency::respond(&answer, replayed);
+    Ok(response.insert_header(NO_STORE).body(answer.body))
+}

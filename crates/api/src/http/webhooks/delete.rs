@@ -1,0 +1,47 @@
+//! `DELETE /webhook-endpoints/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, delete};
+
+use super::{Catalogue, EndpointPath};
+use crate::{
+    http::{
+        conditional::if_match,
+        context::RequestContext,
+        problem::{Problem, ProblemBody},
+        query, to_the_end,
+    },
+    webhooks::endpoints::delete_endpoint,
+};
+
+/// Delete an endpoint.
+///
+/// Its log goes with it, and so does what waits for it. An attempt that is under way may still arrive.
+#[utoipa::path(
+    tag = "Webhooks",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
+    ),
+    responses(
+        (status = 204, description = "Gone"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[delete("/webhook-endpoints/{id}")]
+pub(super) async fn delete(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+    path: EndpointPath,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let expected = if_match(&request)?;
+    to_the_end(async move {
+        delete_endpoint(&catalogue.database, context.account, path.0, expected.as_deref()).await
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

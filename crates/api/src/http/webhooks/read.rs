@@ -1,0 +1,49 @@
+//! `GET /webhook-endpoints/{id}` and `HEAD`.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, route};
+
+use super::{CACHE_CONTROL, Catalogue, EndpointPath, show};
+use crate::{
+    http::{
+        conditional::{etag, is_not_modified},
+        context::RequestContext,
+        problem::{Problem, ProblemBody},
+        query,
+    },
+    webhooks::{body::EndpointBody, endpoints::read_endpoint},
+};
+
+/// Read an endpoint.
+#[utoipa::path(
+    method(get, head),
+    path = "/webhook-endpoints/{id}",
+    tag = "Webhooks",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that you have"),
+    ),
+    responses(
+        (status = 200, body = EndpointBody, description = "The endpoint, without its secret", headers(("ETag" = String, description = "The version, in quotes"))),
+        (status = 304, description = "You have the current version"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
+    ),
+)]
+#[route("/webhook-endpoints/{id}", method = "GET", method = "HEAD")]
+pub(super) async fn read(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    context: RequestContext,
+    path: EndpointPath,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let endpoint = read_endpoint(&catalogue.database, context.account, path.0).await?;
+    if is_not_modified(&request, endpoint.version)? {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((header::ETAG, etag(endpoint.version)))
+            .insert_header(CACHE_CONTROL)
+            .finish());
+    }
+    Ok(show(&endpoint))
+}
