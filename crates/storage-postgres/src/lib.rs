@@ -39,6 +39,7 @@ pub mod products;
 pub mod reconciler;
 mod schema;
 pub mod webhook_attempts;
+pub mod webhook_claims;
 pub mod webhook_deliveries;
 pub mod webhook_endpoint_update;
 pub mod webhook_endpoints;
@@ -75,9 +76,8 @@ pub use product_list::product_list;
 pub use product_update::{Deleted, Updated, product_delete, product_update};
 pub use products::product_get;
 pub use reconciler::{ReconcilerLock, jobs_held_up};
-pub use webhook_attempts::{
-    AttemptEnd, ClaimLimits, DeliveryEnd, DueDelivery, webhook_attempt_end, webhook_deliveries_claim,
-};
+pub use webhook_attempts::{AttemptEnd, DeliveryEnd, webhook_attempt_end};
+pub use webhook_claims::{ClaimLimits, DueDelivery, webhook_deliveries_claim};
 pub use webhook_deliveries::{
     DeliveryPage, Requested, WebhookDelivery, webhook_delivery_page, webhook_ping, webhook_redeliver,
 };

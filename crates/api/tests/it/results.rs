@@ -17,7 +17,7 @@ use crate::app::{Answer, TestApp, redacted};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Answers as a worker does.
-struct Worker {
+pub(crate) struct Worker {
     publisher: Publisher,
     product: ProductId,
     image: ImageId,
@@ -25,7 +25,7 @@ struct Worker {
 
 impl Worker {
     /// For one picture of a product.
-    fn new(app: &TestApp, product: &Answer, index: usize) -> Self {
+    pub(crate) fn new(app: &TestApp, product: &Answer, index: usize) -> Self {
         let broker = Broker::start(broker_config(app), CancellationToken::new());
         let image = product.body["images"][index]["id"].as_str().unwrap();
         Self {
@@ -51,7 +51,7 @@ impl Worker {
         .await;
     }
 
-    async fn processed(&self) {
+    pub(crate) async fn processed(&self) {
         let key = format!("variants/{}/1/thumbnail.webp", self.image);
         self.answer(ImageResult::Processed(ImageProcessedV1 {
             product_id: self.product,
@@ -77,7 +77,7 @@ impl Worker {
         .await;
     }
 
-    async fn failed(&self, code: ImageErrorCode) {
+    pub(crate) async fn failed(&self, code: ImageErrorCode) {
         let error = ImageError {
             code,
             detail: "The file is a web page; give a picture.".to_owned(),

@@ -1,5 +1,6 @@
 //! From a change to a receiver.
 
+use domain::ImageErrorCode;
 use reqwest::Method;
 use serde_json::json;
 use testkit::eventually;
@@ -8,7 +9,7 @@ use super::{
     QUICK, SOON, quick, received,
     receiver::{Conduct, Receiver},
 };
-use crate::app::TestApp;
+use crate::{app::TestApp, results::Worker};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_of_a_product_reaches_who_wants_to_hear_of_it() {
@@ -36,6 +37,36 @@ async fn every_change_of_a_product_reaches_who_wants_to_hear_of_it() {
     let expected = [(1, topics[0]), (2, topics[1]), (3, topics[2])];
     assert_eq!(told, expected.map(|(version, event)| (version, event.to_owned())));
     app.newest_is(&id, "delivered").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_tell_how_they_end_and_the_last_of_them_that_all_have() {
+    let app = TestApp::start_with(&QUICK).await;
+    let receiver = Receiver::start(Conduct::Status(200)).await;
+    let topics = ["image.ready", "image.failed", "product.images_completed"];
+    app.endpoint(&receiver.url(), &topics).await;
+    let product = app.create("Mug", 2).await;
+    Worker::new(&app, &product, 0).processed().await;
+    received(&receiver, 1).await;
+    Worker::new(&app, &product, 1)
+        .failed(ImageErrorCode::UnsupportedFormat)
+        .await;
+    let mut told: Vec<_> = received(&receiver, 3)
+        .await
+        .into_iter()
+        .map(|received| (received.event().to_owned(), received.body["data"].clone()))
+        .collect();
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    let images = &product.body["images"];
+    let failed = &told[0].1;
+    assert_eq!(
+        (&failed["id"], &failed["error"]["code"], &failed["version"]),
+        (&images[1]["id"], &json!("unsupported_format"), &json!(3))
+    );
+    let ready = json!({"id": images[0]["id"], "product_id": product.id(), "version": 2});
+    let completed = json!({"id": product.id(), "version": 3, "images_status": "partial"});
+    let rest = [(topics[0], ready), (topics[2], completed)];
+    assert_eq!(told[1..], rest.map(|(event, data)| (event.to_owned(), data)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
