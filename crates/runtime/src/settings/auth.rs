@@ -1,6 +1,7 @@
 //! `auth`: who may call.
 
 use super::fault::Complaint;
+use super::jwt::Jwt;
 use super::section::Section;
 
 /// Who may call.
@@ -8,6 +9,8 @@ use super::section::Section;
 pub struct Auth {
     /// How callers are told apart.
     pub mode: AuthMode,
+    /// Tokens that are accepted beside keys.
+    pub jwt: Jwt,
     /// Whether the settings say so in so many words.
     pub(super) is_set: bool,
 }
@@ -19,7 +22,7 @@ pub enum AuthMode {
     /// Not at all: every call acts as the account `default`.
     #[default]
     Off,
-    /// By their keys.
+    /// By their keys, or by tokens where [`Auth::jwt`] is set up.
     Keys,
 }
 
@@ -29,6 +32,7 @@ impl Auth {
         Self {
             mode: mode.unwrap_or_default(),
             is_set: mode.is_some(),
+            jwt: Jwt::read(section.section("jwt")),
         }
     }
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use super::fault::Complaint;
 use super::ledger::Ledger;
-use super::{Program, Settings};
+use super::{AuthMode, Program, Settings};
 
 pub(super) fn validate(settings: &Settings, program: Program, ledger: &mut Ledger) {
     if program == Program::Api {
         openness_is_deliberate(settings, ledger);
+        tokens_can_be_judged(settings, ledger);
+        tokens_are_asked_for(settings, ledger);
+        every_page_stands_alone(settings, ledger);
         ports_differ(settings, ledger);
         silence_is_longer_than_work(settings, ledger);
     }
@@ -30,6 +33,57 @@ fn openness_is_deliberate(settings: &Settings, ledger: &mut Ledger) {
     );
     let holds = settings.auth.is_set || settings.server.is_loopback();
     ledger.require(holds, &["auth.mode", "server.host"], &complaint);
+}
+
+/// A token that could be anybody's, or for anybody, is none.
+fn tokens_can_be_judged(settings: &Settings, ledger: &mut Ledger) {
+    let jwt = &settings.auth.jwt;
+    let without = "without it no token can be judged";
+    let needed = [
+        (
+            "auth.jwt.issuer",
+            jwt.issuer.is_some(),
+            format!(", and {without}"),
+        ),
+        ("auth.jwt.jwks", jwt.jwks.is_some(), format!(", and {without}")),
+        (
+            "auth.jwt.audience",
+            !jwt.audience.is_empty(),
+            format!("is empty, and {without}"),
+        ),
+    ];
+    for (setting, is_there, problem) in needed {
+        let complaint = Complaint::new(
+            problem,
+            "set auth.jwt.issuer, auth.jwt.jwks and auth.jwt.audience, or none of them",
+        );
+        ledger.require(!jwt.is_set() || is_there, &[setting], &complaint);
+    }
+}
+
+fn tokens_are_asked_for(settings: &Settings, ledger: &mut Ledger) {
+    let auth = &settings.auth;
+    let problem = if auth.is_set {
+        "asks nobody for the tokens of auth.jwt"
+    } else {
+        ", and nobody is asked for the tokens of auth.jwt"
+    };
+    let complaint = Complaint::new(
+        problem,
+        "set auth.mode (PMS__AUTH__MODE) to keys: tokens are accepted beside them",
+    );
+    let holds = !auth.jwt.is_set() || auth.mode == AuthMode::Keys;
+    ledger.require(holds, &["auth.mode"], &complaint);
+}
+
+fn every_page_stands_alone(settings: &Settings, ledger: &mut Ledger) {
+    let origins = &settings.server.cors.allowed_origins;
+    let holds = origins.len() == 1 || !origins.iter().any(|origin| origin == "*");
+    let complaint = Complaint::new(
+        "names every page, and single ones beside it",
+        "give [\"*\"] alone, or leave it out",
+    );
+    ledger.require(holds, &["server.cors.allowed_origins"], &complaint);
 }
 
 fn ports_differ(settings: &Settings, ledger: &mut Ledger) {

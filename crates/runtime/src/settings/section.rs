@@ -65,6 +65,15 @@ impl<'ledger> Section<'ledger> {
 
     /// A URL that others are built on, or nothing.
     pub(super) fn base_url(&mut self, key: &'static str) -> Option<String> {
+        self.url(key, parse::base_url)
+    }
+
+    /// Text that is, or may be, a URL; or nothing.
+    pub(super) fn url<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Complaint>,
+    ) -> Option<T> {
         // What stands before an @ may be a password.
         let text = self.values.get(key).and_then(Value::as_str).unwrap_or_default();
         let sight = if text.contains('@') {
@@ -72,7 +81,7 @@ impl<'ledger> Section<'ledger> {
         } else {
             Sight::Open
         };
-        self.unless_empty(key, sight, parse::base_url)
+        self.unless_empty(key, sight, parse)
     }
 
     /// Text that no message may show, though it is no secret; or nothing.
