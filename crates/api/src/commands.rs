@@ -8,12 +8,14 @@ use runtime::{
     settings::{LoadOptions, Program},
 };
 
+mod accounts;
 mod dead_letters;
 mod images;
 mod keys;
 mod migrate;
 mod serve;
 
+use accounts::AccountsCommand;
 use dead_letters::DeadLettersCommand;
 use images::ImagesCommand;
 use keys::KeysCommand;
@@ -48,6 +50,11 @@ enum Command {
         #[command(subcommand)]
         command: ImagesCommand,
     },
+    /// Make and list the accounts that callers act as.
+    Accounts {
+        #[command(subcommand)]
+        command: AccountsCommand,
+    },
     /// Make, list and revoke the keys that callers need with `auth.mode: keys`.
     Keys {
         #[command(subcommand)]
@@ -72,6 +79,7 @@ impl Cli {
         match self.command {
             Some(Command::Migrate { check }) => migrate::run(&settings, check).await,
             Some(Command::Images { command }) => images::run(&settings, command).await,
+            Some(Command::Accounts { command }) => accounts::run(&settings, command).await,
             Some(Command::Keys { command }) => keys::run(&settings, command).await,
             Some(Command::DeadLetters { command }) => dead_letters::run(&settings, command).await,
             _ => {

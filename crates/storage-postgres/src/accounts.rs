@@ -48,3 +48,15 @@ pub async fn account_find(database: &Database, name: &str) -> Result<Option<Acco
         .await?;
     Ok(found.map(AccountId::from))
 }
+
+/// The names of all accounts, in order.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn accounts_list(database: &Database) -> Result<Vec<String>, StorageError> {
+    let lease = database.lease().await?;
+    let question = accounts::table.order(accounts::name.asc()).select(accounts::name);
+    lease
+        .run(async { Ok(question.load(&mut lease.connection()).await?) })
+        .await
+}

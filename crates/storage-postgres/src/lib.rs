@@ -46,7 +46,7 @@ pub mod webhook_endpoints;
 mod webhook_events;
 pub mod webhook_upkeep;
 
-pub use accounts::{account_create, account_find};
+pub use accounts::{account_create, account_find, accounts_list};
 pub use api_keys::{
     ApiKey, NewApiKey, api_key_find, api_key_insert, api_key_revoke, api_key_rotate, api_keys_list,
 };

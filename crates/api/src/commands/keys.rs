@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use domain::{ApiKeyId, Scope};
@@ -12,14 +12,11 @@ use storage_postgres::{
     api_key_rotate, api_keys_list,
 };
 
-use super::say;
+use super::{accounts::check_name, say};
 use crate::{
     access::token::{self, Token, prefixed},
     application::open::open_database,
 };
-
-/// The longest name of an account or a key, in characters.
-const NAME_MAX: usize = 100;
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -97,12 +94,7 @@ pub(super) async fn run(settings: &Settings, command: KeysCommand) -> anyhow::Re
 
 async fn create(database: &Database, create: Create) -> anyhow::Result<bool> {
     for (what, name) in [("--account", &create.account), ("--name", &create.name)] {
-        if name.chars().count() > NAME_MAX {
-            bail!("{what} is longer than {NAME_MAX} characters");
-        }
-        if name.chars().any(char::is_control) {
-            bail!("{what} holds a control character");
-        }
+        check_name(what, name)?;
     }
     let account = match account_find(database, &create.account).await? {
         Some(account) => account,
