@@ -16,7 +16,7 @@ use domain::ApiKeyId;
 use moka::future::Cache;
 use storage_postgres::{ApiKey, Database, StorageError, api_key_find};
 
-use super::{Caller, Refusal, token::Token};
+use super::{Caller, Credential, Refusal, token::Token};
 
 /// How many keys are remembered, those included that do not exist.
 const CAPACITY: u64 = 10_000;
@@ -82,7 +82,7 @@ impl Keyring {
         Ok(Caller {
             account: key.account_id,
             scope: key.scope,
-            key: Some(key.id),
+            credential: Credential::Key(key.id),
         })
     }
 

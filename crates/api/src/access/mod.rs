@@ -1,25 +1,43 @@
 //! Who calls, how much they may do, and how often.
 
+mod jwt;
 mod keyring;
 mod limits;
 pub mod token;
 
+use std::sync::Arc;
+
 use domain::{AccountId, ApiKeyId, Scope};
 use storage_postgres::{Database, StorageError};
 
+pub use jwt::{TokenFault, Tokens, TokensError};
 pub use keyring::Keyring;
 pub use limits::Limits;
 use token::Token;
 
 /// Who calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Whose products they see.
     pub account: AccountId,
     /// How much they may do.
     pub scope: Scope,
-    /// The key that says so; none while authentication is off.
-    pub key: Option<ApiKeyId>,
+    /// What says so.
+    pub credential: Credential,
+}
+
+/// What a caller is let in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing: authentication is off.
+    Nothing,
+    /// A key of this service.
+    Key(ApiKeyId),
+    /// A token of somebody else.
+    Token {
+        /// Who the caller is to its issuer, where the token says so; at most 255 characters.
+        subject: Option<Arc<str>>,
+    },
 }
 
 /// How callers are told apart.
@@ -27,8 +45,8 @@ pub struct Caller {
 pub enum Access {
     /// Not at all: everybody is the account `default`, and may do everything.
     Open,
-    /// By their keys.
-    Keys(Keyring),
+    /// By their keys, and by tokens where an issuer of tokens is known.
+    Keys(Keyring, Option<Tokens>),
 }
 
 /// Why somebody is not let in.
@@ -40,6 +58,15 @@ pub enum Refusal {
     /// What they sent is no key.
     #[error("what was sent is no key")]
     Malformed,
+    /// What they sent is neither a key nor a token that is good.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
+    /// The token is good, and for nothing that there is here.
+    #[error("the token has no scope of this service")]
+    Scopeless,
+    /// Whether the token is good cannot be said: the keys of its issuer cannot be had.
+    #[error("the issuer's keys cannot be had")]
+    IssuerAway,
     /// The key is unknown, revoked or has expired, or its secret is another; which of these is not for callers to know.
     #[error("the key is not good")]
     Bad,
@@ -49,16 +76,24 @@ pub enum Refusal {
 }
 
 impl Access {
-    /// By keys of this database.
-    pub fn by_keys(database: Database) -> Self {
-        Self::Keys(Keyring::new(database))
+    /// By keys of this database, and by `tokens`.
+    pub fn by_keys(database: Database, tokens: Option<Tokens>) -> Self {
+        Self::Keys(Keyring::new(database), tokens)
     }
 
     /// The keys that are remembered, where callers are told apart by them.
     pub fn keyring(&self) -> Option<&Keyring> {
         match self {
             Self::Open => None,
-            Self::Keys(keyring) => Some(keyring),
+            Self::Keys(keyring, _) => Some(keyring),
+        }
+    }
+
+    /// The tokens that are accepted, where there are any.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        match self {
+            Self::Open => None,
+            Self::Keys(_, tokens) => tokens.as_ref(),
         }
     }
 
@@ -67,15 +102,15 @@ impl Access {
     /// # Errors
     /// See [`Refusal`].
     pub async fn admit(&self, authorization: Option<&[u8]>) -> Result<Caller, Refusal> {
-        let keyring = match self {
+        let (keyring, tokens) = match self {
             Self::Open => {
                 return Ok(Caller {
                     account: AccountId::DEFAULT,
                     scope: Scope::Admin,
-                    key: None,
+                    credential: Credential::Nothing,
                 });
             }
-            Self::Keys(keyring) => keyring,
+            Self::Keys(keyring, tokens) => (keyring, tokens),
         };
         let credentials = std::str::from_utf8(authorization.ok_or(Refusal::Missing)?);
         let (scheme, token) = credentials
@@ -85,7 +120,13 @@ impl Access {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Refusal::Malformed);
         }
-        let token: Token = token.trim().parse().map_err(|_| Refusal::Malformed)?;
-        keyring.admit(&token).await
+        let token = token.trim();
+        match tokens {
+            Some(tokens) if !Token::is_meant_by(token) => tokens.admit(token).await,
+            _ => {
+                let token: Token = token.parse().map_err(|_| Refusal::Malformed)?;
+                keyring.admit(&token).await
+            }
+        }
     }
 }

@@ -44,6 +44,11 @@ impl Token {
         })
     }
 
+    /// True where somebody means to send a key, whether it is one or not.
+    pub fn is_meant_by(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
     /// What is stored in the place of the secret.
     pub fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret.expose_secret()).into()

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
-    access::{Access, Limits},
+    access::{Access, Limits, Tokens},
     http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
@@ -44,6 +44,7 @@ pub struct Application {
     invalidator: Invalidator,
     reconciler: Reconciler,
     deliverer: Deliverer,
+    tokens: Option<Tokens>,
     log_retention: Duration,
     results: ResultsHandler,
     broker: Broker,
@@ -83,10 +84,13 @@ impl Application {
         let health = web::Data::new(health);
         let in_flight = web::Data::new(InFlight::new(settings.server.max_in_flight));
         let access = match settings.auth.mode {
-            AuthMode::Keys => Access::by_keys(database.clone()),
+            AuthMode::Keys => {
+                let tokens = Tokens::open(&settings.auth.jwt, database.clone()).await?;
+                Access::by_keys(database.clone(), tokens)
+            }
             _ => Access::Open,
         };
-        let keyring = access.keyring().cloned();
+        let (keyring, tokens) = (access.keyring().cloned(), access.tokens().cloned());
         let shared = Shared {
             access: web::Data::new(access),
             limits: web::Data::new(limits(settings)?),
@@ -120,6 +124,7 @@ impl Application {
             invalidator: Invalidator::new(database.clone(), cache),
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             deliverer,
+            tokens,
             log_retention: webhooks.log_retention,
             wakeups,
             results: ResultsHandler::new(catalogue, shutdown.token()),
@@ -157,6 +162,7 @@ impl Application {
             invalidator,
             reconciler,
             deliverer,
+            tokens,
             log_retention,
             results,
             broker,
@@ -177,6 +183,9 @@ impl Application {
         running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
         running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
         running.spawn("webhooks", deliverer.run(stop.clone()).map(Ok));
+        if let Some(tokens) = tokens {
+            running.spawn("issuer's keys", tokens.run(stop.clone()).map(Ok));
+        }
         let consuming = stop.clone();
         running.spawn("results", async move {
             broker.consume(results, RESULTS_PREFETCH, consuming).await;

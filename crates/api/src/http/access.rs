@@ -60,7 +60,7 @@ fn needed(method: &Method, path: &str) -> Scope {
 }
 
 fn insufficient(needed: Scope, given: Scope) -> Problem {
-    let detail = format!("This needs a key of the scope `{needed}`; yours is `{given}`.");
+    let detail = format!("This needs the scope `{needed}`; that of your key or token is `{given}`.");
     let challenge = format!("Bearer realm=\"pms\", error=\"insufficient_scope\", scope=\"{needed}\"");
     Problem::new(ProblemCode::InsufficientScope, detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
@@ -68,19 +68,36 @@ fn insufficient(needed: Scope, given: Scope) -> Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         // RFC 6750, section 3: whoever sent nothing is told how, and not that it was wrong.
-        let (detail, error) = match refusal {
-            Refusal::Storage(error) => return error.into(),
-            Refusal::Missing => ("Send a key: `Authorization: Bearer pms_…`.", ""),
-            Refusal::Malformed => (
+        match refusal {
+            Refusal::Storage(error) => error.into(),
+            Refusal::IssuerAway => {
+                Self::unavailable("The token cannot be judged: the keys of its issuer cannot be had.")
+                    .because(refusal)
+            }
+            Refusal::Missing => challenge("Send a key: `Authorization: Bearer pms_…`.", ""),
+            Refusal::Malformed => challenge(
                 "`Authorization` must hold one key: `Bearer pms_…`, as it was shown when it was made.",
                 ", error=\"invalid_token\"",
             ),
-            Refusal::Bad => (
+            Refusal::Bad => challenge(
                 "This key is unknown, was revoked, or has expired.",
                 ", error=\"invalid_token\"",
             ),
-        };
-        Self::new(ProblemCode::Unauthenticated, detail)
-            .with_header(header::WWW_AUTHENTICATE, format!("Bearer realm=\"pms\"{error}"))
+            Refusal::Token(fault) => challenge(
+                fault.to_string(),
+                &format!(", error=\"invalid_token\", error_description=\"{fault}\""),
+            ),
+            Refusal::Scopeless => {
+                let detail = "The token has none of the scopes `read`, `write` and `admin` of this service.";
+                let challenge = "Bearer realm=\"pms\", error=\"insufficient_scope\"";
+                Self::new(ProblemCode::InsufficientScope, detail)
+                    .with_header(header::WWW_AUTHENTICATE, challenge)
+            }
+        }
     }
+}
+
+fn challenge(detail: impl Into<String>, error: &str) -> Problem {
+    Problem::new(ProblemCode::Unauthenticated, detail)
+        .with_header(header::WWW_AUTHENTICATE, format!("Bearer realm=\"pms\"{error}"))
 }

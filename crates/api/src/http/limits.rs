@@ -13,7 +13,7 @@ use domain::ProblemCode;
 use storage_redis::{Quota, Taken};
 
 use super::{access, problem::Problem};
-use crate::access::{Caller, Limits};
+use crate::access::{Caller, Credential, Limits};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
@@ -33,10 +33,15 @@ pub(super) async fn count(request: &ServiceRequest, caller: Option<&Caller>) -> 
     if !access::is_guarded(request.path()) {
         return None;
     }
-    let who = match caller.and_then(|caller| caller.key) {
-        Some(key) => format!("key:{key}"),
+    let who = match caller.map(|caller| (&caller.credential, caller.account)) {
+        Some((Credential::Key(key), _)) => format!("key:{key}"),
+        Some((Credential::Token { subject }, account)) => {
+            format!("token:{account}:{}", subject.as_deref().unwrap_or_default())
+        }
         // Behind a proxy that is the proxy; keys tell callers apart there.
-        None => format!("address:{}", request.peer_addr()?.ip().to_canonical()),
+        Some((Credential::Nothing, _)) | None => {
+            format!("address:{}", request.peer_addr()?.ip().to_canonical())
+        }
     };
     Some(Standing {
         quota: limits.quota(),

@@ -7,10 +7,9 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody as _},
     http::Method,
 };
-use domain::{AccountId, ApiKeyId};
 use tracing::field::display;
 
-use crate::access::Caller;
+use crate::access::{Caller, Credential};
 
 /// What is recorded of a caller who went away before the answer; no server sends it.
 const CALLER_GONE: u16 = 499;
@@ -21,8 +20,7 @@ pub(super) struct Record {
     method: Method,
     route: String,
     /// None where it is not known, or not asked.
-    account: Option<AccountId>,
-    key: Option<ApiKeyId>,
+    caller: Option<Caller>,
     is_told: bool,
 }
 
@@ -32,16 +30,14 @@ impl Record {
             begun: Instant::now(),
             method,
             route,
-            account: None,
-            key: None,
+            caller: None,
             is_told: false,
         }
     }
 
     /// It is known now who calls.
     pub(super) fn is_by(&mut self, caller: &Caller) {
-        self.account = Some(caller.account);
-        self.key = caller.key;
+        self.caller = Some(caller.clone());
     }
 
     /// Records the answer, with what the logs are to say of an error's cause.
@@ -65,7 +61,12 @@ impl Record {
         // To the microsecond: more digits would be noise.
         let duration_ms = (took * 1_000_000.0).round() / 1_000.0;
         let (method, route) = (self.method.as_str(), self.route.as_str());
-        let (account, key) = (self.account.map(display), self.key.map(display));
+        let account = self.caller.as_ref().map(|caller| display(caller.account));
+        let (key, subject) = match self.caller.as_ref().map(|caller| &caller.credential) {
+            Some(Credential::Key(key)) => (Some(display(key)), None),
+            Some(Credential::Token { subject }) => (None, subject.as_deref()),
+            Some(Credential::Nothing) | None => (None, None),
+        };
         match (status, cause) {
             (500.., error) => {
                 tracing::error!(
@@ -76,6 +77,7 @@ impl Record {
                     bytes,
                     account,
                     key,
+                    subject,
                     error,
                     "request failed"
                 );
@@ -89,10 +91,21 @@ impl Record {
                     bytes,
                     account,
                     key,
+                    subject,
                     "the caller went away"
                 );
             }
-            _ => tracing::info!(method, route, status, duration_ms, bytes, account, key, "request"),
+            _ => tracing::info!(
+                method,
+                route,
+                status,
+                duration_ms,
+                bytes,
+                account,
+                key,
+                subject,
+                "request"
+            ),
         }
     }
 

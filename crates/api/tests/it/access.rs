@@ -33,17 +33,7 @@ impl Guarded {
     }
 
     async fn key_until(&self, account: &str, scope: Scope, expires_at: Option<DateTime<Utc>>) -> Key {
-        let token = Token::generate().unwrap();
-        let key = NewApiKey {
-            id: token.id,
-            account_id: account_create(&self.database, account).await.unwrap(),
-            name: String::new(),
-            secret_hash: token.secret_hash(),
-            scope,
-            expires_at,
-        };
-        api_key_insert(&self.database, &key).await.unwrap();
-        Key(token)
+        Key(make_key(&self.database, account, scope, expires_at).await)
     }
 
     async fn send(&self, method: Method, path: &str, authorization: &str, body: &str) -> Answer {
@@ -58,6 +48,26 @@ impl Guarded {
         self.send(Method::GET, "/api/v1/products", authorization, "")
             .await
     }
+}
+
+/// A key of an account, which is made where it is not there.
+pub(crate) async fn make_key(
+    database: &Database,
+    account: &str,
+    scope: Scope,
+    expires_at: Option<DateTime<Utc>>,
+) -> Token {
+    let token = Token::generate().unwrap();
+    let key = NewApiKey {
+        id: token.id,
+        account_id: account_create(database, account).await.unwrap(),
+        name: String::new(),
+        secret_hash: token.secret_hash(),
+        scope,
+        expires_at,
+    };
+    api_key_insert(database, &key).await.unwrap();
+    token
 }
 
 impl Key {
@@ -219,6 +229,44 @@ async fn a_warm_key_costs_no_question_to_the_database() {
         // No trigger tells of this, so that only a question to the database would notice.
         database.execute(revoke_unheard).await;
         (guarded.list(&bearer).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_key_lets_in_while_the_database_is_away() {
+    let guarded = Guarded::start().await;
+    let (warm, cold) = (
+        guarded.key("shop", Scope::Read).await.bearer(),
+        guarded.key("shop", Scope::Read).await.bearer(),
+    );
+    // An address where nothing is, so that nothing but access asks the database.
+    let ask = async |bearer: &str| {
+        guarded
+            .send(Method::GET, "/api/v1/nothing", bearer, "")
+            .await
+            .status
+    };
+    assert_eq!(ask(&warm).await, 404);
+    guarded.app.database.refuse_connections().await;
+    assert_eq!((ask(&warm).await, ask(&cold).await), (404, 503));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_in_force_within_seconds_where_it_is_not_heard() {
+    let deaf = [("PMS__AUTH__MODE", "keys"), ("PMS__OUTBOX__POLL_INTERVAL", "1m")];
+    let app = TestApp::start_with(&deaf).await;
+    let database = Database::new(&app.database.config()).unwrap();
+    let guarded = Guarded { app, database };
+    let key = guarded.key("shop", Scope::Read).await;
+    let bearer = key.bearer();
+    assert_eq!(guarded.list(&bearer).await.status, 200);
+    // The connection that hears is lost, and for a minute no other is made; those that ask are made anew at once.
+    let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let cut = format!("SELECT pg_terminate_backend(pid) {others}; UPDATE api_keys SET revoked_at = now()");
+    guarded.app.database.execute(&cut).await;
+    testkit::eventually(Duration::from_secs(10), async || {
+        (guarded.list(&bearer).await.status == 401).then_some(())
     })
     .await;
 }

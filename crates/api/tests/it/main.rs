@@ -20,5 +20,6 @@ mod read;
 mod reconciler;
 mod reprocess;
 mod results;
+mod tokens;
 mod update;
 mod webhooks;
