@@ -67,12 +67,19 @@ impl Trusting {
         Self::start_with(signers, &[]).await
     }
 
+    /// Starts, and waits until the keys of the signers are known.
     async fn start_with(signers: &[&Signer], more: &[(&str, &str)]) -> Self {
         let issuer = Origin::start().await;
         let jwks = issuer.serve("/jwks", key_set(signers));
         let app = TestApp::start_with(&[&settings(&jwks)[..], more].concat()).await;
         make_accounts(&app).await;
-        Self { app, issuer }
+        let trusting = Self { app, issuer };
+        let known = signers[0].sign(&claims("shop", "read"));
+        eventually(SOON, async || {
+            (trusting.ask(&known).await.status != 503).then_some(())
+        })
+        .await;
+        trusting
     }
 
     async fn send(&self, method: Method, path: &str, token: &str, body: &str) -> Answer {
