@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Keyring;
 
+/// After how long a silence, at most, the connection is asked whether it still lives: for so long a revoked key would
+/// work on a process whose connection was lost without a word.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// Listens to the notifications of the database.
 pub struct Wakeups {
     database: DatabaseConfig,
@@ -134,7 +138,7 @@ impl Wakeups {
     /// What is heard next. After a silence the connection is asked whether it still lives.
     async fn hear(&self, listener: &mut Listener) -> Result<Heard, StorageError> {
         loop {
-            match tokio::time::timeout(self.pause, listener.wait()).await {
+            match tokio::time::timeout(self.pause.min(SILENCE), listener.wait()).await {
                 Ok(heard) => return heard,
                 Err(_) => listener.check().await?,
             }
