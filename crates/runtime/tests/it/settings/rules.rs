@@ -39,6 +39,51 @@ fn keys_are_not_offered_yet() {
 }
 
 #[test]
+fn tokens_of_an_issuer_are_set_up_whole_or_not_at_all() {
+    let whole = "issuer: https://issuer.example.com, audience: [pms], jwks: https://issuer.example.com/jwks";
+    let settings = Place::with_file(&format!("auth: {{mode: keys, jwt: {{{whole}}}}}")).settings();
+    assert!(settings.auth.jwt.is_set());
+    assert!(!Place::empty().settings().auth.jwt.is_set());
+    assert_snapshot!(Place::with_file("auth: {mode: keys, jwt: {issuer: me}}").error(), @"
+2 settings are wrong:
+  auth.jwt.jwks is not set, and without it no token can be judged; set auth.jwt.issuer, auth.jwt.jwks and auth.jwt.audience, or none of them
+  auth.jwt.audience: [] (from the built-in default) is empty, and without it no token can be judged; set auth.jwt.issuer, auth.jwt.jwks and auth.jwt.audience, or none of them
+");
+    assert_snapshot!(Place::with_file(&format!("auth: {{jwt: {{{whole}}}}}")).error(), @"auth.mode is not set, and nobody is asked for the tokens of auth.jwt; set auth.mode (PMS__AUTH__MODE) to keys: tokens are accepted beside them");
+    assert_snapshot!(Place::with_file(&format!("auth: {{mode: off, jwt: {{{whole}}}}}")).error(), @r#"auth.mode: "off" (from ./config.yaml) asks nobody for the tokens of auth.jwt; set auth.mode (PMS__AUTH__MODE) to keys: tokens are accepted beside them"#);
+    let worker = Place::with_file(&format!("auth: {{jwt: {{{whole}}}}}"));
+    assert!(worker.for_program(Program::ImageWorker).load().is_ok());
+}
+
+#[test]
+fn what_lets_strangers_sign_or_change_keys_is_refused() {
+    let error = |jwt: &str| Place::with_file(&format!("auth: {{mode: keys, jwt: {{{jwt}}}}}")).error();
+    assert_snapshot!(error("issuer: me, audience: [pms], jwks: jwks.json, algorithms: [HS256, none, ES512]"), @r#"
+3 settings are wrong:
+  auth.jwt.algorithms[0]: "HS256" (from ./config.yaml) proves nothing here: whoever checks such a token could have made it; give algorithms with a private key, such as [RS256, ES256, EdDSA]
+  auth.jwt.algorithms[1]: "none" (from ./config.yaml) proves nothing here: whoever checks such a token could have made it; give algorithms with a private key, such as [RS256, ES256, EdDSA]
+  auth.jwt.algorithms[2]: "ES512" (from ./config.yaml) is not one of the choices; give one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA
+"#);
+    assert_snapshot!(error("issuer: me, audience: [pms], jwks: 'http://issuer.example.com/jwks'"), @r#"auth.jwt.jwks: "http://issuer.example.com/jwks" (from ./config.yaml) could be changed on its way, and whoever does so may call as anybody; give an https URL; http is for this machine alone"#);
+    assert_snapshot!(error("issuer: me, audience: [pms], jwks: 'https://me:word@issuer.example.com/jwks'"), @"auth.jwt.jwks: the value (from ./config.yaml) holds more than an address; give an https URL without user and fragment, or the path of a file");
+}
+
+#[test]
+fn pages_are_named_as_browsers_name_them() {
+    let error = |origins: &str| {
+        Place::with_file(&format!("server: {{cors: {{allowed_origins: [{origins}]}}}}")).error()
+    };
+    assert_snapshot!(error("https://shop.example.com/"), @r#"server.cors.allowed_origins[0]: "https://shop.example.com/" (from ./config.yaml) is not as browsers write it; give https://shop.example.com"#);
+    assert_snapshot!(error("'*', https://shop.example.com"), @r#"server.cors.allowed_origins: ["*", "https://shop.example.com"] (from ./config.yaml) names every page, and single ones beside it; give ["*"] alone, or leave it out"#);
+    let forwarded = Place::with_file("server: {trusted_proxies: [proxy], forwarded_header: x-real-ip}");
+    assert_snapshot!(forwarded.error(), @r#"
+2 settings are wrong:
+  server.trusted_proxies[0]: "proxy" (from ./config.yaml) is not a network; give an address with the length of its prefix, such as 10.0.0.0/8 or ::1/128
+  server.forwarded_header: "x-real-ip" (from ./config.yaml) is not one of the choices; give one of x-forwarded-for, forwarded
+"#);
+}
+
+#[test]
 fn jobs_suffice_for_the_renderers_and_for_a_slow_host() {
     let jobs = |yaml| Place::with_file(yaml).settings().worker.jobs;
     assert_eq!(
