@@ -43,6 +43,10 @@ words! {
         PreconditionFailed = "precondition_failed",
         /// The body has too many bytes.
         BodyTooLarge = "body_too_large",
+        /// The address has too many bytes.
+        UriTooLong = "uri_too_long",
+        /// The headers have too many bytes.
+        HeadTooLarge = "head_too_large",
         /// The body came too slowly.
         RequestTimeout = "request_timeout",
         /// The body's media type is not read here.
@@ -79,9 +83,11 @@ impl ProblemCode {
             | Self::WebhookEndpointDisabled => 409,
             Self::PreconditionFailed => 412,
             Self::BodyTooLarge => 413,
+            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused | Self::ValidationFailed => 422,
             Self::RateLimited => 429,
+            Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -107,6 +113,8 @@ impl ProblemCode {
             Self::WebhookEndpointDisabled => "The webhook endpoint is disabled",
             Self::PreconditionFailed => "It has changed",
             Self::BodyTooLarge => "The body is too large",
+            Self::UriTooLong => "The address is too long",
+            Self::HeadTooLarge => "The headers are too large",
             Self::RequestTimeout => "The request came too slowly",
             Self::UnsupportedMediaType => "The media type is not supported",
             Self::ValidationFailed => "The body is not valid",
@@ -141,11 +149,13 @@ impl ProblemCode {
             }
             Self::Unauthenticated => {
                 "Every request to the API carries a key: `Authorization: Bearer pms_…`. It was missing, mistyped, revoked, or \
-                 has expired. Whoever runs the service makes one with `api keys create` and lists them with `api keys list`."
+                 has expired. Whoever runs the service makes one with `api keys create` and lists them with `api keys list`. \
+                 Where an issuer of tokens is set up, a JSON Web Token of that issuer serves as well; the detail says what is \
+                 wrong with one."
             }
             Self::InsufficientScope => {
-                "A key has a scope: `read` sees, `write` also creates, changes and deletes, `admin` also decides who is told. \
-                 The detail names the one that this request needs; ask for a key that has it."
+                "A key or token has a scope: `read` sees, `write` also creates, changes and deletes, `admin` also decides who is told. \
+                 The detail names the one that this request needs; ask for one that has it."
             }
             Self::NotFound => {
                 "There is nothing at this address: it was never there, was deleted, or belongs to another account."
@@ -175,6 +185,13 @@ impl ProblemCode {
                  again, and repeat the change on what it is now."
             }
             Self::BodyTooLarge => "Send less at once; the detail gives the limit.",
+            Self::UriTooLong => {
+                "Path and query together are longer than is read here; the detail gives the limit. Use fewer filters."
+            }
+            Self::HeadTooLarge => {
+                "The headers together are larger than is read here; the detail gives the limit. Cookies and other headers that \
+                 this service does not know can be left out."
+            }
             Self::RequestTimeout => "The whole request did not arrive in time. Send it again.",
             Self::UnsupportedMediaType => "The header `Accept` of the answer lists what the endpoint reads.",
             Self::ValidationFailed => {
@@ -182,7 +199,7 @@ impl ProblemCode {
                  place and what would be right."
             }
             Self::RateLimited => {
-                "Requests are counted for each key, or for each address where there are no keys. `RateLimit-Policy` tells how \
+                "Requests are counted for each key or token's subject, or for each address where there is neither. `RateLimit-Policy` tells how \
                  many are allowed at once (`q`) and in how many seconds they all come back (`w`), `RateLimit` how many are left \
                  (`r`). Wait as long as `Retry-After` says."
             }

@@ -1,15 +1,12 @@
 //! The two servers: one for callers, one for operators.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use actix_web::{HttpServer, dev::Server, web::Data};
 use anyhow::Context as _;
 use runtime::{Settings, health::Health, metrics::Metrics};
 
-use crate::http::{self, Shared};
-
-/// How long the head of a request may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::http::{self, Shared, connections};
 
 /// A server that has its port, and waits to be run.
 pub(super) struct Listening {
@@ -20,9 +17,13 @@ pub(super) struct Listening {
 /// Listens to callers.
 pub(super) fn listen(settings: &Settings, shared: Shared) -> anyhow::Result<Listening> {
     let server = &settings.server;
+    let rest = server.keep_alive + server.head_timeout;
     let http = HttpServer::new(move || http::application(shared.clone()))
+        .on_connect(move |stream, extensions| connections::watch(stream, extensions, rest))
         .workers(server.workers)
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(server.head_timeout)
+        .keep_alive(server.keep_alive)
+        .max_connections(server.max_connections.div_ceil(server.workers))
         .shutdown_timeout(settings.shutdown.grace.as_secs())
         .disable_signals()
         .bind((server.host.as_str(), server.port))
@@ -48,7 +49,7 @@ pub(super) fn listen_to_operators(
     let metrics = Data::new(metrics);
     let http = HttpServer::new(move || http::admin::application(health.clone(), metrics.clone()))
         .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(server.head_timeout)
         .shutdown_timeout(1)
         .disable_signals()
         .bind((server.host.as_str(), server.admin_port))

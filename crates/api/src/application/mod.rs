@@ -14,7 +14,12 @@ use anyhow::Context as _;
 use broker::Broker;
 use domain::Currency;
 use futures_util::FutureExt as _;
-use runtime::{Settings, Shutdown, health::Health, metrics, settings::AuthMode};
+use runtime::{
+    Settings, Shutdown,
+    health::Health,
+    metrics,
+    settings::{AuthMode, ForwardedHeader},
+};
 use storage_postgres::{Database, OutboxPart};
 use storage_redis::RateLimiter;
 use storage_s3::PublicUrls;
@@ -23,7 +28,15 @@ use tokio_util::sync::CancellationToken;
 use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
     access::{Access, Limits, Tokens},
-    http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
+    http::{
+        Shared,
+        client_address::TrustedProxies,
+        cors::Cors,
+        edge::RequestTimeout,
+        head::HeadLimits,
+        in_flight::InFlight,
+        json::{BodyLimit, BodyTimeout},
+    },
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
@@ -98,6 +111,13 @@ impl Application {
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
+            body_timeout: BodyTimeout(settings.server.body_timeout),
+            head_limits: HeadLimits {
+                uri: settings.server.max_uri_bytes,
+                head: settings.server.max_head_bytes,
+            },
+            cors: web::Data::new(cors(settings)),
+            proxies: web::Data::new(proxies(settings)),
             in_flight: in_flight.clone(),
         };
         let outbox = &settings.outbox;
@@ -259,6 +279,19 @@ fn limits(settings: &Settings) -> anyhow::Result<Option<Limits>> {
     }
     let shared = RateLimiter::new(&parts::cache_config(settings))?;
     Ok(Some(Limits::new(limits.rate, limits.burst, shared)))
+}
+
+fn cors(settings: &Settings) -> Option<Cors> {
+    let cors = &settings.server.cors;
+    Cors::new(&cors.allowed_origins, cors.max_age)
+}
+
+fn proxies(settings: &Settings) -> TrustedProxies {
+    let networks = settings.server.trusted_proxies.clone();
+    match settings.server.forwarded_header {
+        ForwardedHeader::XForwardedFor => TrustedProxies::by_x_forwarded_for(networks),
+        ForwardedHeader::Forwarded => TrustedProxies::by_forwarded(networks),
+    }
 }
 
 fn currency(settings: &Settings) -> anyhow::Result<Currency> {

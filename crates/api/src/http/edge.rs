@@ -9,7 +9,7 @@ use actix_web::{
     error::InternalError,
     http::{
         StatusCode,
-        header::{HeaderMap, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
@@ -19,14 +19,19 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::{
-    access,
+    access, connections,
     context::{REQUEST_ID, RequestContext},
+    cors::Cors,
+    head::HeadLimits,
     health,
     in_flight::InFlight,
     limits::{self, Standing},
     problem::Problem,
     record::Record,
 };
+
+/// How questions of browsers are recorded, which are to no route.
+const PREFLIGHT: &str = "preflight";
 
 /// How long a request may take from its head to its answer.
 #[derive(Clone, Copy, Debug)]
@@ -49,16 +54,23 @@ async fn run(
     next: Next<impl MessageBody + 'static>,
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let busy = connections::begin(&request);
     let path = request.path().to_owned();
+    let marks = Marks::of(&request, &context);
     let _place = match enter(&request) {
         Ok(place) => place,
         // No event of its own: a flood of refusals would be one of events as well.
         Err(problem) => {
             let mut response = problem.to_response(&path, &context.request_id);
-            name(response.headers_mut(), &context.request_id);
+            marks.put(response.headers_mut());
             return Ok(request.into_response(response));
         }
     };
+    if let Some(mut response) = marks.preflight(&request) {
+        marks.put(response.headers_mut());
+        Record::begin(request.method().clone(), PREFLIGHT.to_owned()).finish(&response, None);
+        return Ok(request.into_response(response));
+    }
     // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let mut record = Record::begin(request.method().clone(), route);
@@ -67,6 +79,9 @@ async fn run(
         .map_or(Duration::from_secs(30), |limit| limit.0);
     let mut standing = None;
     let carried_out = async {
+        if let Some(limits) = request.app_data::<web::Data<HeadLimits>>() {
+            limits.check(&request)?;
+        }
         let admitted = access::admit(&request).await;
         let caller = admitted.as_ref().ok().and_then(Option::as_ref);
         if let Some(caller) = caller {
@@ -86,17 +101,20 @@ async fn run(
     match outcome {
         Ok(response) => {
             let (mut response, cause) = settle(response, &path, &context.request_id);
-            name(response.headers_mut(), &context.request_id);
+            marks.put(response.headers_mut());
             if let Some(standing) = &standing {
                 standing.tell(response.headers_mut());
             }
             record.finish(response.response(), cause.as_deref());
-            Ok(response)
+            Ok(response.map_body(|_, body| match busy {
+                Some(busy) => busy.until_the_end_of(body),
+                None => body,
+            }))
         }
         // The request is gone with its handler, so the answer travels as an error whose response is ready.
         Err(error) => {
             let (mut response, cause) = answer(&error, &path, &context.request_id);
-            name(response.headers_mut(), &context.request_id);
+            marks.put(response.headers_mut());
             if let Some(standing) = &standing {
                 standing.tell(response.headers_mut());
             }
@@ -114,9 +132,38 @@ fn enter(request: &ServiceRequest) -> Result<Option<OwnedSemaphorePermit>, Probl
     }
 }
 
-fn name(headers: &mut HeaderMap, request_id: &str) {
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static(REQUEST_ID), value);
+/// What every answer carries, whatever it is.
+struct Marks {
+    request_id: Option<HeaderValue>,
+    cors: Option<web::Data<Option<Cors>>>,
+    origin: Option<HeaderValue>,
+}
+
+impl Marks {
+    fn of(request: &ServiceRequest, context: &RequestContext) -> Self {
+        Self {
+            request_id: HeaderValue::from_str(&context.request_id).ok(),
+            cors: request.app_data::<web::Data<Option<Cors>>>().cloned(),
+            origin: request.headers().get(header::ORIGIN).cloned(),
+        }
+    }
+
+    fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()?.as_ref().as_ref()
+    }
+
+    /// The answer to a browser that asks before it calls.
+    fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        self.cors()?.preflight(request)
+    }
+
+    fn put(&self, headers: &mut HeaderMap) {
+        if let Some(request_id) = &self.request_id {
+            headers.insert(HeaderName::from_static(REQUEST_ID), request_id.clone());
+        }
+        if let Some(cors) = self.cors() {
+            cors.tell(self.origin.as_ref(), headers);
+        }
     }
 }
 
@@ -168,6 +215,8 @@ fn problem_of(status: StatusCode, detail: String) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::not_found(),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemCode::BodyTooLarge, detail),
+        StatusCode::URI_TOO_LONG => Problem::new(ProblemCode::UriTooLong, detail),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::new(ProblemCode::HeadTooLarge, detail),
         StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemCode::RequestTimeout, detail),
         status if status.is_client_error() => Problem::new(ProblemCode::MalformedRequest, detail),
         _ => Problem::new(ProblemCode::Internal, "The request could not be carried out.").because(detail),

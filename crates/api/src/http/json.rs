@@ -18,7 +18,8 @@ use super::{problem::Problem, strict_json};
 pub struct BodyLimit(pub usize);
 
 /// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+#[derive(Clone, Copy, Debug)]
+pub struct BodyTimeout(pub Duration);
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -41,12 +42,15 @@ impl FromRequest for JsonBody {
         let limit = request
             .app_data::<web::Data<BodyLimit>>()
             .map_or(usize::MAX, |limit| limit.0);
+        let patience = request
+            .app_data::<web::Data<BodyTimeout>>()
+            .map_or(Duration::MAX, |timeout| timeout.0);
         let bytes = Bytes::from_request(request, payload);
         Box::pin(async move {
             media_type?;
-            let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes)
+            let bytes = tokio::time::timeout(patience, bytes)
                 .await
-                .map_err(|_| too_slow())?;
+                .map_err(|_| too_slow(patience))?;
             let bytes = bytes.map_err(|error| unreadable(&error, limit))?;
             let value = strict_json::read(&bytes).map_err(|error| malformed(&bytes, &error))?;
             Ok(Self { value, bytes })
@@ -88,11 +92,9 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).with_header(answer_header, accepted))
 }
 
-fn too_slow() -> Problem {
-    let detail = format!(
-        "The body did not arrive within {} seconds.",
-        BODY_TIMEOUT.as_secs()
-    );
+fn too_slow(patience: Duration) -> Problem {
+    let patience = humantime::format_duration(patience);
+    let detail = format!("The body did not arrive within {patience}.");
     Problem::new(ProblemCode::RequestTimeout, detail)
 }
 

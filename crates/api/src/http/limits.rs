@@ -12,7 +12,7 @@ use actix_web::{
 use domain::ProblemCode;
 use storage_redis::{Quota, Taken};
 
-use super::{access, problem::Problem};
+use super::{access, client_address::TrustedProxies, problem::Problem};
 use crate::access::{Caller, Credential, Limits};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -24,7 +24,8 @@ pub(super) struct Standing {
     taken: Taken,
 }
 
-/// Counts a request by the key that it carries, else by the address that it comes from. None where nothing is limited.
+/// Counts a request by the key or the token's subject that it is admitted by, else by the address that it comes from. None
+/// where nothing is limited.
 pub(super) async fn count(request: &ServiceRequest, caller: Option<&Caller>) -> Option<Standing> {
     let limits = request
         .app_data::<web::Data<Option<Limits>>>()?
@@ -38,9 +39,9 @@ pub(super) async fn count(request: &ServiceRequest, caller: Option<&Caller>) -> 
         Some((Credential::Token { subject }, account)) => {
             format!("token:{account}:{}", subject.as_deref().unwrap_or_default())
         }
-        // Behind a proxy that is the proxy; keys tell callers apart there.
         Some((Credential::Nothing, _)) | None => {
-            format!("address:{}", request.peer_addr()?.ip().to_canonical())
+            let proxies = request.app_data::<web::Data<TrustedProxies>>()?;
+            format!("address:{}", proxies.client_of(request)?)
         }
     };
     Some(Standing {

@@ -2,11 +2,15 @@
 
 mod access;
 pub mod admin;
+pub mod client_address;
 mod conditional;
+pub mod connections;
 mod context;
+pub mod cors;
 mod documentation;
 pub mod edge;
 mod fallback;
+pub mod head;
 pub mod health;
 mod idempotency;
 pub mod in_flight;
@@ -32,7 +36,15 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
-use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
+use self::{
+    client_address::TrustedProxies,
+    cors::Cors,
+    edge::RequestTimeout,
+    head::HeadLimits,
+    in_flight::InFlight,
+    json::{BodyLimit, BodyTimeout},
+    problem::Problem,
+};
 use crate::{
     access::{Access, Limits},
     products::Catalogue,
@@ -54,6 +66,14 @@ pub struct Shared {
     pub timeout: RequestTimeout,
     /// How long a body may be.
     pub body_limit: BodyLimit,
+    /// How long it may take.
+    pub body_timeout: BodyTimeout,
+    /// How long a head may be.
+    pub head_limits: HeadLimits,
+    /// Which pages may call from a browser; none where no page may.
+    pub cors: web::Data<Option<Cors>>,
+    /// Who is believed when they name a client.
+    pub proxies: web::Data<TrustedProxies>,
     /// The requests under way.
     pub in_flight: web::Data<InFlight>,
 }
@@ -83,6 +103,10 @@ pub fn application(
         .app_data(shared.in_flight)
         .app_data(web::Data::new(shared.timeout))
         .app_data(web::Data::new(shared.body_limit))
+        .app_data(web::Data::new(shared.body_timeout))
+        .app_data(web::Data::new(shared.head_limits))
+        .app_data(shared.cors)
+        .app_data(shared.proxies)
         .app_data(web::PayloadConfig::new(shared.body_limit.0))
         .configure(|config| pages::configure(config, &document))
         .app_data(web::Data::new(fallback::Addresses::of(&document)))

@@ -98,6 +98,11 @@ impl TestApp {
         }
     }
 
+    /// Address and port for callers.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
     /// Another api of the same shop, with settings of its own.
     pub(crate) async fn start_beside(&self, settings: &[(&str, &str)]) -> Self {
         let (database, broker) = (Arc::clone(&self.database), Arc::clone(&self.broker));
@@ -135,8 +140,7 @@ impl TestApp {
 
     /// Announces a body and sends only its beginning; the whole answer as text.
     pub(crate) async fn send_half_a_body(&self) -> String {
-        let address = self.base.trim_start_matches("http://");
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(self.address()).await.unwrap();
         let head = "POST /api/v1/products HTTP/1.1\r\nhost: test\r\nx-request-id: half\r\n\
                     content-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
         stream.write_all(head.as_bytes()).await.unwrap();

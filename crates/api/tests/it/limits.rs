@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use testkit::{Mode, Proxy, TestRedis};
 
 use crate::app::{Answer, TestApp};
 
@@ -44,6 +45,74 @@ async fn while_redis_is_away_each_process_counts_for_itself() {
     let answers = statuses(&[&app], 30).await;
     assert!((5..=8).contains(&allowed(&answers)), "{}", allowed(&answers));
     assert!(answers.iter().any(|answer| answer.status == 429));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_cut_off_lets_nobody_wait_and_nobody_call_without_end() {
+    let redis = TestRedis::create();
+    let proxy = Proxy::start(format!("{}:{}", redis.host, redis.port)).await;
+    let port = proxy.address().port().to_string();
+    let settings = [
+        &ONE_AN_AGE[..],
+        &[
+            ("PMS__REDIS__PORT", &port),
+            ("PMS__REDIS__RESPONSE_TIMEOUT", "200ms"),
+        ],
+    ]
+    .concat();
+    let app = TestApp::start_with(&settings).await;
+    assert_eq!(app.get("/api/v1/products").await.status, 200);
+    for mode in [Mode::Silent, Mode::Cut] {
+        proxy.set(mode);
+        // The process counts for itself from now on, from a full bucket where it has not done so before.
+        testkit::eventually(Duration::from_secs(20), async || {
+            let answers = statuses(&[&app], 10).await;
+            assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 429)));
+            (allowed(&answers) < answers.len()).then_some(())
+        })
+        .await;
+    }
+    proxy.set(Mode::Pass);
+    testkit::eventually(Duration::from_secs(30), async || {
+        app.get("/api/v1/products").await;
+        let keys = app.redis.keys();
+        keys.iter().any(|key| key.contains(":limit:")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_each_client_is_counted_for_itself_and_else_nobody_is_believed() {
+    let trusting = [
+        &ONE_AN_AGE[..],
+        &[("PMS__SERVER__TRUSTED_PROXIES", "[127.0.0.0/8]")],
+    ]
+    .concat();
+    let for_client = async |app: &TestApp, client: &str| {
+        let headers = [("x-forwarded-for", client)];
+        app.send(reqwest::Method::GET, "/api/v1/products", &headers, Vec::new())
+            .await
+    };
+    let app = TestApp::start_with(&trusting).await;
+    testkit::eventually(Duration::from_secs(20), async || {
+        (for_client(&app, "192.0.2.66, 203.0.113.9").await.status == 429).then_some(())
+    })
+    .await;
+    // What the client has written before it changes nothing.
+    assert_eq!(for_client(&app, "192.0.2.67, 203.0.113.9").await.status, 429);
+    assert_eq!(for_client(&app, "203.0.113.10").await.status, 200);
+
+    let wary = TestApp::start_with(&ONE_AN_AGE).await;
+    let number = std::cell::Cell::new(0_u8);
+    testkit::eventually(Duration::from_secs(20), async || {
+        number.set(number.get().wrapping_add(1));
+        (for_client(&wary, &format!("203.0.113.{}", number.get()))
+            .await
+            .status
+            == 429)
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod commands;
+mod cors;
 mod create;
 mod dead_letters;
 mod delete;
@@ -20,6 +21,7 @@ mod read;
 mod reconciler;
 mod reprocess;
 mod results;
+mod slowness;
 mod tokens;
 mod update;
 mod webhooks;
