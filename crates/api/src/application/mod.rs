@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
     access::{Access, Limits},
-    http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
+    http::{BatchLimits, Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
@@ -94,6 +94,7 @@ impl Application {
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
+            batch_limits: BatchLimits::new(settings.server.max_batch_bytes),
             in_flight: in_flight.clone(),
         };
         let outbox = &settings.outbox;

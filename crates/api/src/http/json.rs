@@ -18,9 +18,11 @@ use super::{problem::Problem, strict_json};
 pub struct BodyLimit(pub usize);
 
 /// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
+/// What some editors begin a file with.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A body in JSON, as it came and as it was understood.
@@ -55,14 +57,24 @@ impl FromRequest for JsonBody {
 }
 
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
-    let (accepted, answer_header): (&[&str], _) = if request.method() == Method::PATCH {
-        (
-            &[MERGE_PATCH, JSON],
-            header::HeaderName::from_static("accept-patch"),
-        )
+    if request.method() == Method::PATCH {
+        let accept_patch = header::HeaderName::from_static("accept-patch");
+        media_type(request, &[MERGE_PATCH, JSON], accept_patch)?;
     } else {
-        (&[JSON], header::ACCEPT)
-    };
+        media_type(request, &[JSON], header::ACCEPT)?;
+    }
+    Ok(())
+}
+
+/// Which of the `accepted` media types a body is of.
+///
+/// # Errors
+/// `UnsupportedMediaType`, with the accepted ones in `answer_header`.
+pub(super) fn media_type(
+    request: &HttpRequest,
+    accepted: &[&'static str],
+    answer_header: header::HeaderName,
+) -> Result<&'static str, Problem> {
     let given = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -75,8 +87,10 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
         .all(|(name, value)| {
             !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         });
-    if accepted.contains(&essence.as_str()) && utf8 {
-        return Ok(());
+    if let Some(media_type) = accepted.iter().find(|accepted| **accepted == essence)
+        && utf8
+    {
+        return Ok(media_type);
     }
     let given = if given.is_empty() {
         "The header `Content-Type` is missing".to_owned()
@@ -88,7 +102,7 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).with_header(answer_header, accepted))
 }
 
-fn too_slow() -> Problem {
+pub(super) fn too_slow() -> Problem {
     let detail = format!(
         "The body did not arrive within {} seconds.",
         BODY_TIMEOUT.as_secs()
@@ -98,22 +112,30 @@ fn too_slow() -> Problem {
 
 fn unreadable(error: &actix_web::Error, limit: usize) -> Problem {
     if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(
-            ProblemCode::BodyTooLarge,
-            format!("The body is longer than {limit} bytes."),
-        )
+        too_long(limit)
     } else {
-        Problem::new(
-            ProblemCode::MalformedRequest,
-            "The body ended before it was complete.",
-        )
+        broken_off()
     }
 }
 
-fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
+pub(super) fn too_long(limit: usize) -> Problem {
+    Problem::new(
+        ProblemCode::BodyTooLarge,
+        format!("The body is longer than {limit} bytes."),
+    )
+}
+
+pub(super) fn broken_off() -> Problem {
+    Problem::new(
+        ProblemCode::MalformedRequest,
+        "The body ended before it was complete.",
+    )
+}
+
+pub(super) fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
     let detail = if bytes.is_empty() {
         "The body is empty; send a JSON object.".to_owned()
-    } else if bytes.starts_with(b"\xef\xbb\xbf") {
+    } else if bytes.starts_with(BYTE_ORDER_MARK) {
         "The body begins with a byte order mark; leave it out.".to_owned()
     } else {
         format!("The body is not JSON: {error}.")

@@ -32,6 +32,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
+pub use self::products::BatchLimits;
 use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::Problem};
 use crate::{
     access::{Access, Limits},
@@ -54,6 +55,8 @@ pub struct Shared {
     pub timeout: RequestTimeout,
     /// How long a body may be.
     pub body_limit: BodyLimit,
+    /// How long a batch may be, and how many are read at a time.
+    pub batch_limits: BatchLimits,
     /// The requests under way.
     pub in_flight: web::Data<InFlight>,
 }
@@ -83,6 +86,7 @@ pub fn application(
         .app_data(shared.in_flight)
         .app_data(web::Data::new(shared.timeout))
         .app_data(web::Data::new(shared.body_limit))
+        .app_data(web::Data::new(shared.batch_limits))
         .app_data(web::PayloadConfig::new(shared.body_limit.0))
         .configure(|config| pages::configure(config, &document))
         .app_data(web::Data::new(fallback::Addresses::of(&document)))

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod batch;
 mod commands;
 mod create;
 mod dead_letters;

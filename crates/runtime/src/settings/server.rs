@@ -19,6 +19,8 @@ pub struct Server {
     pub request_timeout: Duration,
     /// Of a JSON body.
     pub max_body_bytes: usize,
+    /// Of a batch of products.
+    pub max_batch_bytes: usize,
     /// Threads that serve HTTP; the 0 of the settings is already one per core here.
     pub workers: usize,
     /// Requests at a time; more are refused.
@@ -27,7 +29,11 @@ pub struct Server {
 
 impl Server {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let body = section.bytes("max_body_bytes", 1 << 10..=64 << 20);
+        let mut body = |key| {
+            let bytes = section.bytes(key, 1 << 10..=64 << 20);
+            usize::try_from(bytes).unwrap_or(usize::MAX)
+        };
+        let (max_body_bytes, max_batch_bytes) = (body("max_body_bytes"), body("max_batch_bytes"));
         Self {
             host: section.parsed("host", parse::host),
             port: section.number("port", "a port", 0..=65535),
@@ -36,7 +42,8 @@ impl Server {
                 "request_timeout",
                 Duration::from_millis(100)..=Duration::from_secs(600),
             ),
-            max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
+            max_body_bytes,
+            max_batch_bytes,
             workers: process::or_cores(section.number("workers", "a number of threads", 0..=512)),
             max_in_flight: section.number("max_in_flight", "a number of requests", 1..=100_000),
         }
