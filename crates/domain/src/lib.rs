@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cursor;
+pub mod expected;
 pub mod fault;
 pub mod filter;
 pub mod ids;
@@ -18,6 +19,7 @@ pub mod scope;
 pub mod webhook;
 mod words;
 
+pub use expected::{Expected, Versions};
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, ApiKeyId, ImageId, ProductId, WebhookDeliveryId, WebhookEndpointId};
 pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};

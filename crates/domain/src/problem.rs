@@ -182,7 +182,7 @@ impl ProblemCode {
             }
             Self::PreconditionFailed => {
                 "`If-Match` named a version that is no longer the current one: somebody changed it in between. Read it \
-                 again, and repeat the change on what it is now."
+                 again, and repeat the change on what it is now. Or `If-None-Match` named the current one."
             }
             Self::BodyTooLarge => "Send less at once; the detail gives the limit.",
             Self::UriTooLong => {
@@ -193,7 +193,9 @@ impl ProblemCode {
                  this service does not know can be left out."
             }
             Self::RequestTimeout => "The whole request did not arrive in time. Send it again.",
-            Self::UnsupportedMediaType => "The header `Accept` of the answer lists what the endpoint reads.",
+            Self::UnsupportedMediaType => {
+                "The header `Accept` of the answer lists what the endpoint reads; for a `PATCH`, `Accept-Patch` does."
+            }
             Self::ValidationFailed => {
                 "The body was understood, but values in it break rules. `errors` lists every one, with a JSON pointer to the \
                  place and what would be right."

@@ -29,6 +29,8 @@ pub const METADATA_KEY_MAX_CHARACTERS: usize = 64;
 pub const METADATA_VALUE_MAX_CHARACTERS: usize = 500;
 /// How many pictures a product has at most.
 pub const IMAGES_MAX: usize = 20;
+/// The most products that are created at once.
+pub const BATCH_MAX: usize = 500;
 
 /// What a shop knows about a product beyond its named fields.
 pub type Metadata = BTreeMap<String, String>;

@@ -2,16 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods as _, QueryResult,
-    sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
+    QueryResult, sql_query,
+    sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{Image, ImageError, ImageStatus, NewImage, product::NewProduct};
-use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{error::StorageError, schema::images};
+use crate::{error::StorageError, expression::Prepared};
+
+/// All pictures of new products in one statement; `outbox_write` says why the columns travel as arrays.
+const INSERT: &str = "INSERT INTO images (id, account_id, product_id, position, alt, source_url, status) \
+    SELECT id, account_id, product_id, position, alt, source_url, 'pending' \
+    FROM unnest($1, $2, $3, $4, $5, $6) AS image (id, account_id, product_id, position, alt, source_url)";
 
 /// The SQL types of [`ImageRow`].
 pub(crate) type ImageSql = Record<(
@@ -190,27 +194,34 @@ pub(crate) fn image_new(
     }
 }
 
-/// Inserts the pictures of a new product, in their order.
+/// Inserts the pictures of new products, each in their order.
 pub(crate) async fn images_insert_in_txn(
     connection: &AsyncPgConnection,
-    product: &NewProduct,
+    products: &[&NewProduct],
 ) -> QueryResult<()> {
-    let inserts = (0_i32..).zip(&product.images).map(|(position, image)| {
-        diesel::insert_into(images::table)
-            .values((
-                images::id.eq(image.id.uuid()),
-                images::account_id.eq(product.account_id.uuid()),
-                images::product_id.eq(product.id.uuid()),
-                images::position.eq(position),
-                images::alt.eq(image.alt.as_deref()),
-                images::source_url.eq(image.source_url.as_str()),
-                images::status.eq(ImageStatus::Pending.as_str()),
-            ))
-            .execute(&mut &*connection)
-    });
-    join_all(inserts)
-        .await
-        .into_iter()
-        .collect::<QueryResult<Vec<_>>>()?;
+    let places = || {
+        products
+            .iter()
+            .flat_map(|product| (0_i32..).zip(&product.images).map(move |place| (product, place)))
+    };
+    let ids: Vec<_> = places().map(|(_, (_, image))| image.id.uuid()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let accounts: Vec<_> = places().map(|(product, _)| product.account_id.uuid()).collect();
+    let owners: Vec<_> = places().map(|(product, _)| product.id.uuid()).collect();
+    let positions: Vec<_> = places().map(|(_, (position, _))| position).collect();
+    let alts: Vec<_> = places().map(|(_, (_, image))| image.alt.as_deref()).collect();
+    let sources: Vec<_> = places()
+        .map(|(_, (_, image))| image.source_url.as_str())
+        .collect();
+    let insert = sql_query(INSERT)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Array<SqlUuid>, _>(accounts)
+        .bind::<Array<SqlUuid>, _>(owners)
+        .bind::<Array<Integer>, _>(positions)
+        .bind::<Array<Nullable<Text>>, _>(alts)
+        .bind::<Array<Text>, _>(sources);
+    Prepared(insert).execute(&mut &*connection).await?;
     Ok(())
 }

@@ -2,19 +2,26 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods as _, IntoSql as _, QueryResult, sql_types::Interval};
+use diesel::{
+    QueryResult, sql_query,
+    sql_types::{Array, Bytea, Interval, Nullable, Text, Uuid as SqlUuid},
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ProductId};
-use futures_util::future::join_all;
 use messages::{Envelope, Message, Work};
 
 use crate::{
-    error::StorageError,
-    invalidations,
-    outbox::{now, work_word},
-    reconciler::interval,
-    schema::outbox,
+    error::StorageError, expression::Prepared, invalidations, outbox::work_word, reconciler::interval,
 };
+
+/// All rows in one statement, in their order. The columns travel as arrays, so that there is one text and one number of
+/// parameters, however many rows there are.
+const INSERT: &str = "INSERT INTO outbox \
+        (account_id, work, type_name, message_id, correlation_id, request_id, traceparent, body, available_at) \
+    SELECT account_id, work, type_name, message_id, correlation_id, request_id, traceparent, body, now() + hold \
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) WITH ORDINALITY AS entry \
+        (account_id, work, type_name, message_id, correlation_id, request_id, traceparent, body, hold, place) \
+    ORDER BY place";
 
 /// What caused a message: it goes into the headers, so that logs and traces can be joined across processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,24 +101,35 @@ pub(crate) async fn outbox_insert_in_txn(
     connection: &AsyncPgConnection,
     entries: &[OutboxEntry],
 ) -> QueryResult<()> {
-    let inserts = entries.iter().map(|entry| {
-        diesel::insert_into(outbox::table)
-            .values((
-                outbox::account_id.eq(entry.account.map(AccountId::uuid)),
-                outbox::work.eq(entry.work),
-                outbox::type_name.eq(entry.type_name),
-                outbox::message_id.eq(entry.envelope.message_id),
-                outbox::correlation_id.eq(entry.envelope.correlation_id),
-                outbox::request_id.eq(entry.envelope.request_id.as_deref()),
-                outbox::traceparent.eq(entry.envelope.traceparent.as_deref()),
-                outbox::body.eq(entry.body.as_slice()),
-                outbox::available_at.eq(now() + interval(entry.hold).into_sql::<Interval>()),
-            ))
-            .execute(&mut &*connection)
-    });
-    join_all(inserts)
-        .await
-        .into_iter()
-        .collect::<QueryResult<Vec<_>>>()?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let column = |value: fn(&OutboxEntry) -> &str| entries.iter().map(value).collect::<Vec<_>>();
+    let envelopes = || entries.iter().map(|entry| &entry.envelope);
+    let accounts: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.account.map(AccountId::uuid))
+        .collect();
+    let message_ids: Vec<_> = envelopes().map(|envelope| envelope.message_id).collect();
+    let correlation_ids: Vec<_> = envelopes().map(|envelope| envelope.correlation_id).collect();
+    let request_ids: Vec<_> = envelopes()
+        .map(|envelope| envelope.request_id.as_deref())
+        .collect();
+    let traces: Vec<_> = envelopes()
+        .map(|envelope| envelope.traceparent.as_deref())
+        .collect();
+    let bodies: Vec<_> = entries.iter().map(|entry| entry.body.as_slice()).collect();
+    let holds: Vec<_> = entries.iter().map(|entry| interval(entry.hold)).collect();
+    let insert = sql_query(INSERT)
+        .bind::<Array<Nullable<SqlUuid>>, _>(accounts)
+        .bind::<Array<Text>, _>(column(|entry| entry.work))
+        .bind::<Array<Text>, _>(column(|entry| entry.type_name))
+        .bind::<Array<SqlUuid>, _>(message_ids)
+        .bind::<Array<SqlUuid>, _>(correlation_ids)
+        .bind::<Array<Nullable<Text>>, _>(request_ids)
+        .bind::<Array<Nullable<Text>>, _>(traces)
+        .bind::<Array<Bytea>, _>(bodies)
+        .bind::<Array<Interval>, _>(holds);
+    Prepared(insert).execute(&mut &*connection).await?;
     Ok(())
 }

@@ -17,11 +17,11 @@ use crate::{
     webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
-/// What came of creating a product.
+/// What came of creating a product, or whatever else `T` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
+pub enum Created<T = Product> {
     /// It was created.
-    Fresh(Product),
+    Fresh(T),
     /// The key was used before, for the same request; this was the answer then.
     Replayed(StoredAnswer),
     /// The key was used before, for another request.
@@ -78,7 +78,7 @@ async fn product_write_in_txn(
     let news = WebhookNews::of_product(WebhookEvent::ProductCreated, new.id, 1);
     let (created_at, images, jobs, told, stored) = join5(
         product_insert_in_txn(connection, new),
-        images_insert_in_txn(connection, new),
+        images_insert_in_txn(connection, &[new]),
         outbox_insert_in_txn(connection, jobs),
         webhook_news_insert_in_txn(connection, new.account_id, std::slice::from_ref(&news)),
         stored,
@@ -93,7 +93,8 @@ async fn product_write_in_txn(
     Ok(created_at)
 }
 
-fn jobs(new: &NewProduct, cause: &Cause) -> Result<Vec<OutboxEntry>, StorageError> {
+/// One job for each picture of a new product.
+pub(crate) fn jobs(new: &NewProduct, cause: &Cause) -> Result<Vec<OutboxEntry>, StorageError> {
     new.images
         .iter()
         .map(|image| {

@@ -5,7 +5,7 @@ use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, Product, ProductDraft, ProductId, WebhookEvent};
+use domain::{AccountId, Expected, Product, ProductDraft, ProductId, WebhookEvent};
 use futures_util::future::{join, join3};
 use messages::{ImagePurgeV1, Job};
 use uuid::Uuid;
@@ -56,7 +56,8 @@ pub enum Deleted {
     },
 }
 
-/// Changes a product that is at one of the `expected` versions, where any are named, to what `change` makes of it. Nobody else changes it meanwhile: its row is locked.
+/// Changes a product of an `expected` version to what `change` makes of it. Nobody else changes it meanwhile: its row is
+/// locked.
 ///
 /// The version grows, and the time of the last change is set, only if something changed that can be seen. That time is
 /// the beginning of the transaction, but never earlier than the one before it. The cache will be told.
@@ -67,7 +68,7 @@ pub async fn product_update<E>(
     database: &Database,
     account: AccountId,
     id: ProductId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     change: impl FnOnce(&Product) -> Result<ProductDraft, E>,
 ) -> Result<Updated<E>, StorageError> {
     let lease = database.lease().await?;
@@ -88,7 +89,7 @@ pub async fn product_update<E>(
             let Some(product) = found? else {
                 return Ok(End::Rollback(Updated::NotFound));
             };
-            if expected.is_some_and(|versions| !versions.contains(&product.version)) {
+            if expected.is_some_and(|expected| !expected.allows(product.version)) {
                 let current = product.version;
                 return Ok(End::Rollback(Updated::VersionMismatch { current }));
             }
@@ -146,8 +147,8 @@ async fn draft_write_in_txn(
     Ok(Prepared(update).get_result(&mut &*connection).await?)
 }
 
-/// Deletes a product that is at one of the `expected` versions, where any are named, with its images, and asks for
-/// their objects to be deleted. The cache will be told.
+/// Deletes a product of an `expected` version, with its images, and asks for their objects to be deleted. The cache will
+/// be told.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -155,7 +156,7 @@ pub async fn product_delete(
     database: &Database,
     account: AccountId,
     id: ProductId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     cause: &Cause,
 ) -> Result<Deleted, StorageError> {
     let lease = database.lease().await?;
@@ -176,7 +177,7 @@ pub async fn product_delete(
             let Some(product) = found? else {
                 return Ok(End::Rollback(Deleted::NotFound));
             };
-            if expected.is_some_and(|versions| !versions.contains(&product.version)) {
+            if expected.is_some_and(|expected| !expected.allows(product.version)) {
                 let current = product.version;
                 return Ok(End::Rollback(Deleted::VersionMismatch { current }));
             }

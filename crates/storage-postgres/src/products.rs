@@ -106,16 +106,20 @@ pub(crate) fn product_new(new: &NewProduct, created_at: DateTime<Utc>) -> Produc
     }
 }
 
+/// How the pictures of a new product are, taken together.
+pub(crate) fn images_status_new(new: &NewProduct) -> ImagesStatus {
+    if new.images.is_empty() {
+        ImagesStatus::None
+    } else {
+        ImagesStatus::Pending
+    }
+}
+
 /// Inserts a product without its images, and says when.
 pub(crate) async fn product_insert_in_txn(
     connection: &AsyncPgConnection,
     new: &NewProduct,
 ) -> QueryResult<DateTime<Utc>> {
-    let images_status = if new.images.is_empty() {
-        ImagesStatus::None
-    } else {
-        ImagesStatus::Pending
-    };
     let draft = &new.draft;
     diesel::insert_into(products::table)
         .values((
@@ -128,7 +132,7 @@ pub(crate) async fn product_insert_in_txn(
             products::price_currency.eq(draft.price.currency().code()),
             products::status.eq(draft.status.as_str()),
             products::metadata.eq(metadata_json(&draft.metadata)),
-            products::images_status.eq(images_status.as_str()),
+            products::images_status.eq(images_status_new(new).as_str()),
         ))
         .returning(products::created_at)
         .get_result(&mut &*connection)

@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{Interval, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, WebhookDraft, WebhookEndpoint, WebhookEndpointId};
+use domain::{AccountId, Expected, WebhookDraft, WebhookEndpoint, WebhookEndpointId};
 use futures_util::future::join;
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
@@ -55,7 +55,7 @@ macro_rules! endpoint_write {
     }};
 }
 
-/// Changes an endpoint that is at one of the `expected` versions, where any are named, to what `change` makes of it.
+/// Changes an endpoint of an `expected` version to what `change` makes of it.
 ///
 /// The version grows only if something changed. An endpoint that is enabled begins anew: what failed before counts no
 /// more, and what waits for it is delivered.
@@ -66,7 +66,7 @@ pub async fn webhook_endpoint_update<E>(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     change: impl FnOnce(&WebhookEndpoint) -> Result<WebhookDraft, E>,
 ) -> Result<Updated<E, WebhookEndpoint>, StorageError> {
     let lease = database.lease().await?;
@@ -103,8 +103,8 @@ pub async fn webhook_endpoint_update<E>(
         .await
 }
 
-/// Gives an endpoint that is at one of the `expected` versions, where any are named, a new secret. The one before signs
-/// beside it for 24 hours; one from before that does not any more.
+/// Gives an endpoint of an `expected` version a new secret. The one before signs beside it for 24 hours; one from before
+/// that does not any more.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -112,7 +112,7 @@ pub async fn webhook_secret_rotate(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     secret: &SecretString,
 ) -> Result<Updated<Infallible, WebhookEndpoint>, StorageError> {
     let lease = database.lease().await?;
@@ -139,8 +139,7 @@ pub async fn webhook_secret_rotate(
         .await
 }
 
-/// Deletes an endpoint that is at one of the `expected` versions, where any are named. Its deliveries are out of sight and
-/// out of reach from then on.
+/// Deletes an endpoint of an `expected` version. Its deliveries are out of sight and out of reach from then on.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -148,7 +147,7 @@ pub async fn webhook_endpoint_delete(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
 ) -> Result<Deleted, StorageError> {
     let lease = database.lease().await?;
     let connection = lease.connection();
@@ -182,7 +181,7 @@ async fn endpoint_lock_in_txn(
     connection: &AsyncPgConnection,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
 ) -> Result<Locked, StorageError> {
     let lock = endpoint_row!(account, id)
         .select(webhook_endpoints::id)
@@ -194,7 +193,7 @@ async fn endpoint_lock_in_txn(
     }
     Ok(match found? {
         None => Locked::NotFound,
-        Some(endpoint) if expected.is_some_and(|versions| !versions.contains(&endpoint.version)) => {
+        Some(endpoint) if expected.is_some_and(|expected| !expected.allows(endpoint.version)) => {
             Locked::Mismatch {
                 current: endpoint.version,
             }

@@ -2,19 +2,20 @@
 
 use diesel::{
     QueryResult, sql_query,
-    sql_types::{Jsonb, Text, Uuid as SqlUuid},
+    sql_types::{Array, Jsonb, Text, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, ImageError, ImageId, ImagesStatus, ProductId, WebhookDeliveryId, WebhookEvent};
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::expression::Prepared;
 
-/// One row for each endpoint that wants to hear of it, so none where an account has no endpoints.
+/// One row for each news and each endpoint that wants to hear of it, so none where an account has no endpoints.
 const INSERT: &str = "INSERT INTO webhook_deliveries (endpoint_id, id, account_id, event, data) \
-    SELECT id, $1, account_id, $2, $3 FROM webhook_endpoints \
-    WHERE account_id = $4 AND enabled AND events && ARRAY['*', $2]";
+    SELECT endpoint.id, news.id, endpoint.account_id, news.event, news.data \
+    FROM unnest($2, $3, $4) AS news (id, event, data) \
+    JOIN webhook_endpoints AS endpoint \
+        ON endpoint.account_id = $1 AND endpoint.enabled AND endpoint.events && ARRAY['*', news.event]";
 
 /// What is to be told. It names the thing and the version that its product is of now, and leaves the rest to be read:
 /// deliveries overtake each other, and the reader decides what is news.
@@ -66,17 +67,20 @@ pub(crate) async fn webhook_news_insert_in_txn(
     account: AccountId,
     news: &[WebhookNews],
 ) -> QueryResult<()> {
-    let inserts = news.iter().map(|news| {
-        let insert = sql_query(INSERT)
-            .bind::<SqlUuid, _>(WebhookDeliveryId::generate().uuid())
-            .bind::<Text, _>(news.event.as_str())
-            .bind::<Jsonb, _>(&news.data)
-            .bind::<SqlUuid, _>(account.uuid());
-        Prepared(insert).execute(&mut &*connection)
-    });
-    join_all(inserts)
-        .await
-        .into_iter()
-        .collect::<QueryResult<Vec<_>>>()?;
+    if news.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = news
+        .iter()
+        .map(|_| WebhookDeliveryId::generate().uuid())
+        .collect();
+    let events: Vec<_> = news.iter().map(|news| news.event.as_str()).collect();
+    let data: Vec<_> = news.iter().map(|news| &news.data).collect();
+    let insert = sql_query(INSERT)
+        .bind::<SqlUuid, _>(account.uuid())
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Array<Text>, _>(events)
+        .bind::<Array<Jsonb>, _>(data);
+    Prepared(insert).execute(&mut &*connection).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -79,6 +79,42 @@ struct Orders {
     number: usize,
     /// Bytes carried since a reset was ordered.
     carried: Arc<AtomicU64>,
+    turns: Turns,
+}
+
+/// How often a client has spoken after it was answered.
+#[derive(Clone, Default)]
+struct Turns {
+    /// Of all connections.
+    count: Arc<AtomicUsize>,
+    /// Whether the client of this one has spoken last.
+    is_clients: Arc<AtomicBool>,
+}
+
+impl Turns {
+    fn of_new_connection(&self) -> Self {
+        Self {
+            count: Arc::clone(&self.count),
+            is_clients: Arc::default(),
+        }
+    }
+
+    fn client_speaks(&self) {
+        if !self.is_clients.swap(true, Ordering::SeqCst) {
+            self.count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn server_answers(&self) {
+        self.is_clients.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Where the bytes of a direction come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    Client,
+    Server,
 }
 
 /// Why a connection is no longer carried.
@@ -92,6 +128,7 @@ pub struct Proxy {
     address: SocketAddr,
     order: watch::Sender<Order>,
     turned_away: Arc<AtomicUsize>,
+    turns: Turns,
     server: JoinHandle<()>,
 }
 
@@ -109,6 +146,8 @@ impl Proxy {
         });
         let turned_away = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&turned_away);
+        let turns = Turns::default();
+        let all_turns = turns.clone();
         let server = tokio::spawn(async move {
             let numbers = Numbers::default();
             while let Ok((client, _)) = listener.accept().await {
@@ -117,6 +156,7 @@ impl Proxy {
                     seen: seen.clone(),
                     number: number.value,
                     carried: Arc::default(),
+                    turns: all_turns.of_new_connection(),
                 };
                 if matches!(orders.mode(), Mode::Cut | Mode::Silent) {
                     count.fetch_add(1, Ordering::Relaxed);
@@ -133,6 +173,7 @@ impl Proxy {
             address,
             order,
             turned_away,
+            turns,
             server,
         }
     }
@@ -145,6 +186,12 @@ impl Proxy {
     /// How many connections have come while the line was cut or silent.
     pub fn turned_away(&self) -> usize {
         self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// How many round trips there were on all connections: how often a client has spoken after it was answered. What a
+    /// client sends while an answer comes may count as one more, so let the line be slow while you count.
+    pub fn turns(&self) -> usize {
+        self.turns.count.load(Ordering::SeqCst)
     }
 
     /// Changes what the line does, for connections that are there and those to come.
@@ -215,8 +262,8 @@ async fn carry(mut client: TcpStream, target: String, mut orders: Orders) -> io:
         let (from_server, to_server) = server.split();
         // When either direction has ended, both have: half-open connections are of no use here.
         tokio::select! {
-            end = pump(from_client, to_server, orders.clone()) => end,
-            end = pump(from_server, to_client, orders) => end,
+            end = pump(Speaker::Client, from_client, to_server, orders.clone()) => end,
+            end = pump(Speaker::Server, from_server, to_client, orders) => end,
         }
     };
     if let Ok(End::Reset) = end {
@@ -227,6 +274,7 @@ async fn carry(mut client: TcpStream, target: String, mut orders: Orders) -> io:
 }
 
 async fn pump(
+    speaker: Speaker,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut orders: Orders,
@@ -245,6 +293,9 @@ async fn pump(
         };
         if length == 0 {
             return Ok(End::Closed);
+        }
+        if speaker == Speaker::Client {
+            orders.turns.client_speaks();
         }
         let (mut passing, mut is_delayed) = (length, false);
         loop {
@@ -269,6 +320,9 @@ async fn pump(
                 Mode::Delay(_) | Mode::Pass => {}
             }
             break;
+        }
+        if speaker == Speaker::Server {
+            orders.turns.server_answers();
         }
         if !dead {
             to.write_all(&piece[..passing]).await?;

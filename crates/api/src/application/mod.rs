@@ -29,7 +29,7 @@ use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
     access::{Access, Limits, Tokens},
     http::{
-        Shared,
+        BatchLimits, Shared,
         client_address::TrustedProxies,
         cors::Cors,
         edge::RequestTimeout,
@@ -118,6 +118,7 @@ impl Application {
             },
             cors: web::Data::new(cors(settings)),
             proxies: web::Data::new(proxies(settings)),
+            batch_limits: BatchLimits::new(settings.server.max_batch_bytes),
             in_flight: in_flight.clone(),
         };
         let outbox = &settings.outbox;

@@ -1,10 +1,13 @@
-//! Conditional requests (RFC 9110, section 13). An entity tag is the product's version in quotes, and strong.
+//! Conditional requests (RFC 9110, section 13). An entity tag is the version of a thing in quotes, and strong.
+//!
+//! Nothing has a `Last-Modified`: its seconds would tell changes within one apart no more. So `If-Modified-Since` and
+//! `If-Unmodified-Since` are passed over, as they are to be where there is no such date.
 
 use actix_web::{
     HttpRequest,
     http::header::{self, HeaderName},
 };
-use domain::ProblemCode;
+use domain::{Expected, ProblemCode, Versions};
 
 use super::problem::Problem;
 
@@ -13,50 +16,42 @@ pub(super) fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The versions that `If-Match` allows; none where the header is absent or `*`.
+/// The versions that the headers `If-Match` and `If-None-Match` expect.
 ///
-/// A tag that is weak, or that no product of ours can have, allows no version.
+/// `If-Match` compares strongly, so a weak tag allows no version; `If-None-Match` compares weakly, so `W/"7"` forbids
+/// version 7. A tag that nothing of ours can have names no version.
 ///
 /// # Errors
-/// `InvalidHeader` where the header is no list of entity tags.
-pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Vec<i64>>, Problem> {
-    let Some(tags) = read(request, &header::IF_MATCH)? else {
-        return Ok(None);
-    };
-    if tags.contains(&Tag::Any) {
-        return Ok(None);
+/// `InvalidHeader` where a header is neither `*` nor a list of entity tags.
+pub(super) fn expected(request: &HttpRequest) -> Result<Expected, Problem> {
+    let mut expected = Expected::default();
+    if let Some(tags) = read(request, &header::IF_MATCH)? {
+        expected.one_of = versions(tags, |tag| !tag.is_weak);
     }
-    Ok(Some(
-        tags.iter()
-            .filter_map(|tag| {
-                if let Tag::Strong(tag) = tag {
-                    version_of(tag)
-                } else {
-                    None
-                }
-            })
-            .collect(),
-    ))
+    if let Some(tags) = read(request, &header::IF_NONE_MATCH)? {
+        expected.none_of = versions(tags, |_| true);
+    }
+    Ok(expected)
 }
 
-/// True where `If-None-Match` says that the caller has this version already.
-///
-/// # Errors
-/// `InvalidHeader` where the header is no list of entity tags.
-pub(super) fn is_not_modified(request: &HttpRequest, version: i64) -> Result<bool, Problem> {
-    let tags = read(request, &header::IF_NONE_MATCH)?.unwrap_or_default();
-    // This header compares weakly: `W/"7"` matches `"7"`.
-    Ok(tags.iter().any(|tag| match tag {
-        Tag::Any => true,
-        Tag::Strong(tag) | Tag::Weak(tag) => version_of(tag) == Some(version),
-    }))
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Tag {
+enum Tags {
     Any,
-    Strong(String),
-    Weak(String),
+    These(Vec<Tag>),
+}
+
+struct Tag {
+    is_weak: bool,
+    version: Option<i64>,
+}
+
+fn versions(tags: Tags, compares: impl Fn(&Tag) -> bool) -> Versions {
+    match tags {
+        Tags::Any => Versions::Every,
+        Tags::These(tags) => {
+            let compared = tags.into_iter().filter(compares);
+            Versions::These(compared.filter_map(|tag| tag.version).collect())
+        }
+    }
 }
 
 fn version_of(tag: &str) -> Option<i64> {
@@ -66,42 +61,43 @@ fn version_of(tag: &str) -> Option<i64> {
         .filter(|version: &i64| version.to_string() == tag)
 }
 
-fn read(request: &HttpRequest, name: &HeaderName) -> Result<Option<Vec<Tag>>, Problem> {
-    let mut tags = Vec::new();
-    let mut present = false;
-    for value in request.headers().get_all(name) {
-        present = true;
-        let parsed = value.to_str().ok().and_then(parse);
-        tags.extend(parsed.ok_or_else(|| {
-            let detail =
-                format!("`{name}` is not a list of entity tags; give one such as \"7\", with its quotes.");
-            Problem::new(ProblemCode::InvalidHeader, detail)
-        })?);
+fn read(request: &HttpRequest, name: &HeaderName) -> Result<Option<Tags>, Problem> {
+    // Lines of one name are one list. Tags of others may hold bytes that are no UTF-8.
+    let lines: Vec<_> = request
+        .headers()
+        .get_all(name)
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
+    if lines.is_empty() {
+        return Ok(None);
     }
-    Ok(present.then_some(tags))
+    parse(&lines.join(",")).map(Some).ok_or_else(|| {
+        let detail = format!(
+            "`{name}` is neither * nor a list of entity tags; give one such as \"7\", with its quotes."
+        );
+        Problem::new(ProblemCode::InvalidHeader, detail)
+    })
 }
 
-fn parse(mut text: &str) -> Option<Vec<Tag>> {
+fn parse(text: &str) -> Option<Tags> {
+    if text.trim() == "*" {
+        return Some(Tags::Any);
+    }
     let mut tags = Vec::new();
+    let mut text = text;
     loop {
         text = text.trim_start_matches([' ', '\t', ',']);
         if text.is_empty() {
-            return (!tags.is_empty()).then_some(tags);
+            return (!tags.is_empty()).then_some(Tags::These(tags));
         }
-        if let Some(rest) = text.strip_prefix('*') {
-            tags.push(Tag::Any);
-            text = rest;
-        } else {
-            let (weak, rest) = text.strip_prefix("W/").map_or((false, text), |rest| (true, rest));
-            let (tag, rest) = rest.strip_prefix('"')?.split_once('"')?;
-            tags.push(if weak {
-                Tag::Weak(tag.to_owned())
-            } else {
-                Tag::Strong(tag.to_owned())
-            });
-            text = rest;
-        }
-        if !text.trim_start().is_empty() && !text.trim_start().starts_with(',') {
+        let (is_weak, rest) = text.strip_prefix("W/").map_or((false, text), |rest| (true, rest));
+        let (tag, rest) = rest.strip_prefix('"')?.split_once('"')?;
+        tags.push(Tag {
+            is_weak,
+            version: version_of(tag),
+        });
+        text = rest.trim_start();
+        if !text.is_empty() && !text.starts_with(',') {
             return None;
         }
     }
@@ -109,47 +105,73 @@ fn parse(mut text: &str) -> Option<Vec<Tag>> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::{http::header::HeaderValue, test::TestRequest};
 
     use super::*;
 
-    fn matching(value: &str) -> Option<Option<Vec<i64>>> {
-        if_match(
-            &TestRequest::get()
-                .insert_header((header::IF_MATCH, value))
-                .to_http_request(),
-        )
-        .ok()
+    fn of(name: &HeaderName, values: &[&[u8]]) -> Option<Expected> {
+        let mut request = TestRequest::get();
+        for value in values {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            request = request.append_header((name.clone(), value));
+        }
+        expected(&request.to_http_request()).ok()
+    }
+
+    fn one_of(value: &str) -> Option<Versions> {
+        of(&header::IF_MATCH, &[value.as_bytes()]).map(|expected| expected.one_of)
+    }
+
+    fn none_of(value: &str) -> Option<Versions> {
+        of(&header::IF_NONE_MATCH, &[value.as_bytes()]).map(|expected| expected.none_of)
+    }
+
+    fn these(versions: &[i64]) -> Option<Versions> {
+        Some(Versions::These(versions.to_vec()))
     }
 
     #[test]
     fn if_match_allows_the_versions_it_names() {
-        assert_eq!(matching("\"7\""), Some(Some(vec![7])));
-        assert_eq!(matching("\"7\", \"9\""), Some(Some(vec![7, 9])));
-        assert_eq!(matching("*"), Some(None));
-        assert_eq!(
-            matching("W/\"7\""),
-            Some(Some(vec![])),
-            "a weak tag never matches strongly"
-        );
-        assert_eq!(matching("\"+7\""), Some(Some(vec![])));
-        for malformed in ["7", "\"7", "", "\"7\" \"8\"", "W/7"] {
-            assert_eq!(matching(malformed), None, "{malformed}");
+        assert_eq!(one_of("\"7\""), these(&[7]));
+        assert_eq!(one_of("\"7\", \"9\""), these(&[7, 9]));
+        assert_eq!(one_of(",\"7\" ,, \"9\","), these(&[7, 9]));
+        assert_eq!(one_of("*"), Some(Versions::Every));
+        assert_eq!(one_of("W/\"7\""), these(&[]), "a weak tag never matches strongly");
+        assert_eq!(one_of("W/\"7\", \"8\""), these(&[8]));
+        for foreign in ["\"+7\"", "\"07\"", "\"\"", "\"a,b\"", "\"99999999999999999999\""] {
+            assert_eq!(one_of(foreign), these(&[]), "{foreign}");
         }
     }
 
     #[test]
     fn if_none_match_compares_weakly() {
-        let not_modified = |value: &str| {
-            let request = TestRequest::get()
-                .insert_header((header::IF_NONE_MATCH, value))
-                .to_http_request();
-            is_not_modified(&request, 7).ok()
-        };
-        assert_eq!(not_modified("\"7\""), Some(true));
-        assert_eq!(not_modified("W/\"7\""), Some(true));
-        assert_eq!(not_modified("*"), Some(true));
-        assert_eq!(not_modified("\"6\", \"8\""), Some(false));
-        assert_eq!(not_modified("seven"), None);
+        assert_eq!(none_of("\"7\", W/\"8\""), these(&[7, 8]));
+        assert_eq!(none_of("*"), Some(Versions::Every));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused() {
+        for malformed in [
+            "7",
+            "\"7",
+            "",
+            "\"7\" \"8\"",
+            "W/7",
+            "w/\"7\"",
+            "*, \"7\"",
+            "\"7\", *",
+            "**",
+        ] {
+            assert_eq!(one_of(malformed), None, "{malformed}");
+            assert_eq!(none_of(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn several_lines_are_one_list_and_tags_of_others_may_hold_any_byte() {
+        let lines = of(&header::IF_MATCH, &[b"\"7\"", b"\"\xfc\", \"9\""]).unwrap();
+        assert_eq!(lines.one_of, Versions::These(vec![7, 9]));
+        assert_eq!(of(&header::IF_MATCH, &[b"*", b"\"7\""]), None);
+        assert_eq!(of(&header::ETAG, &[]), Some(Expected::default()));
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use actix_web::{
     Error, HttpMessage as _, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
+    body::{self, BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -50,7 +50,7 @@ pub async fn edge(
 }
 
 async fn run(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -77,6 +77,7 @@ async fn run(
     let limit = request
         .app_data::<web::Data<RequestTimeout>>()
         .map_or(Duration::from_secs(30), |limit| limit.0);
+    let is_head = *request.method() == Method::HEAD;
     let mut standing = None;
     let carried_out = async {
         if let Some(limits) = request.app_data::<web::Data<HeadLimits>>() {
@@ -90,6 +91,10 @@ async fn run(
         standing = limits::count(&request, caller).await;
         standing.as_ref().map_or(Ok(()), Standing::check)?;
         admitted?;
+        // Handlers answer HEAD as they answer GET; the server sends no body after the head of such an answer.
+        if is_head {
+            request.head_mut().method = Method::GET;
+        }
         next.call(request).await
     };
     let outcome = match tokio::time::timeout(limit, carried_out).await {
@@ -100,6 +105,11 @@ async fn run(
     };
     match outcome {
         Ok(response) => {
+            // What would be streamed must not be begun.
+            let response = response.map_body(|_, shown| match shown.size() {
+                BodySize::Stream if is_head => BoxBody::new(body::None::new()),
+                _ => shown,
+            });
             let (mut response, cause) = settle(response, &path, &context.request_id);
             marks.put(response.headers_mut());
             if let Some(standing) = &standing {

@@ -19,6 +19,18 @@ pub(super) fn claim(
     context: &RequestContext,
     body: &JsonBody,
 ) -> Result<Option<IdempotencyClaim>, Problem> {
+    claim_of(request, context, &body.bytes)
+}
+
+/// As [`claim`], for a body that is not one JSON text.
+///
+/// # Errors
+/// `InvalidHeader`.
+pub(super) fn claim_of(
+    request: &HttpRequest,
+    context: &RequestContext,
+    body: &[u8],
+) -> Result<Option<IdempotencyClaim>, Problem> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -38,7 +50,7 @@ pub(super) fn claim(
         key: key.to_owned(),
         method: request.method().to_string(),
         path: request.path().to_owned(),
-        fingerprint: Sha256::digest(&body.bytes).into(),
+        fingerprint: Sha256::digest(body).into(),
     }))
 }
 

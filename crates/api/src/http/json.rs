@@ -21,7 +21,9 @@ pub struct BodyLimit(pub usize);
 #[derive(Clone, Copy, Debug)]
 pub struct BodyTimeout(pub Duration);
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
+/// What some editors begin a file with.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A body in JSON, as it came and as it was understood.
@@ -42,9 +44,7 @@ impl FromRequest for JsonBody {
         let limit = request
             .app_data::<web::Data<BodyLimit>>()
             .map_or(usize::MAX, |limit| limit.0);
-        let patience = request
-            .app_data::<web::Data<BodyTimeout>>()
-            .map_or(Duration::MAX, |timeout| timeout.0);
+        let patience = patience(request);
         let bytes = Bytes::from_request(request, payload);
         Box::pin(async move {
             media_type?;
@@ -58,15 +58,32 @@ impl FromRequest for JsonBody {
     }
 }
 
+/// How long a body may take to arrive.
+pub(super) fn patience(request: &HttpRequest) -> Duration {
+    request
+        .app_data::<web::Data<BodyTimeout>>()
+        .map_or(Duration::MAX, |timeout| timeout.0)
+}
+
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
-    let (accepted, answer_header): (&[&str], _) = if request.method() == Method::PATCH {
-        (
-            &[MERGE_PATCH, JSON],
-            header::HeaderName::from_static("accept-patch"),
-        )
+    if request.method() == Method::PATCH {
+        let accept_patch = header::HeaderName::from_static("accept-patch");
+        media_type(request, &[MERGE_PATCH, JSON], accept_patch)?;
     } else {
-        (&[JSON], header::ACCEPT)
-    };
+        media_type(request, &[JSON], header::ACCEPT)?;
+    }
+    Ok(())
+}
+
+/// Which of the `accepted` media types a body is of.
+///
+/// # Errors
+/// `UnsupportedMediaType`, with the accepted ones in `answer_header`.
+pub(super) fn media_type(
+    request: &HttpRequest,
+    accepted: &[&'static str],
+    answer_header: header::HeaderName,
+) -> Result<&'static str, Problem> {
     let given = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -79,8 +96,10 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
         .all(|(name, value)| {
             !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         });
-    if accepted.contains(&essence.as_str()) && utf8 {
-        return Ok(());
+    if let Some(media_type) = accepted.iter().find(|accepted| **accepted == essence)
+        && utf8
+    {
+        return Ok(media_type);
     }
     let given = if given.is_empty() {
         "The header `Content-Type` is missing".to_owned()
@@ -92,7 +111,7 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).with_header(answer_header, accepted))
 }
 
-fn too_slow(patience: Duration) -> Problem {
+pub(super) fn too_slow(patience: Duration) -> Problem {
     let patience = humantime::format_duration(patience);
     let detail = format!("The body did not arrive within {patience}.");
     Problem::new(ProblemCode::RequestTimeout, detail)
@@ -100,22 +119,30 @@ fn too_slow(patience: Duration) -> Problem {
 
 fn unreadable(error: &actix_web::Error, limit: usize) -> Problem {
     if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(
-            ProblemCode::BodyTooLarge,
-            format!("The body is longer than {limit} bytes."),
-        )
+        too_long(limit)
     } else {
-        Problem::new(
-            ProblemCode::MalformedRequest,
-            "The body ended before it was complete.",
-        )
+        broken_off()
     }
 }
 
-fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
+pub(super) fn too_long(limit: usize) -> Problem {
+    Problem::new(
+        ProblemCode::BodyTooLarge,
+        format!("The body is longer than {limit} bytes."),
+    )
+}
+
+pub(super) fn broken_off() -> Problem {
+    Problem::new(
+        ProblemCode::MalformedRequest,
+        "The body ended before it was complete.",
+    )
+}
+
+pub(super) fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
     let detail = if bytes.is_empty() {
         "The body is empty; send a JSON object.".to_owned()
-    } else if bytes.starts_with(b"\xef\xbb\xbf") {
+    } else if bytes.starts_with(BYTE_ORDER_MARK) {
         "The body begins with a byte order mark; leave it out.".to_owned()
     } else {
         format!("The body is not JSON: {error}.")

@@ -36,6 +36,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt as _, scope, service_config::ServiceConfig};
 
+pub use self::products::BatchLimits;
 use self::{
     client_address::TrustedProxies,
     cors::Cors,
@@ -74,6 +75,8 @@ pub struct Shared {
     pub cors: web::Data<Option<Cors>>,
     /// Who is believed when they name a client.
     pub proxies: web::Data<TrustedProxies>,
+    /// How long a batch may be, and how many are read at a time.
+    pub batch_limits: BatchLimits,
     /// The requests under way.
     pub in_flight: web::Data<InFlight>,
 }
@@ -107,6 +110,7 @@ pub fn application(
         .app_data(web::Data::new(shared.head_limits))
         .app_data(shared.cors)
         .app_data(shared.proxies)
+        .app_data(web::Data::new(shared.batch_limits))
         .app_data(web::PayloadConfig::new(shared.body_limit.0))
         .configure(|config| pages::configure(config, &document))
         .app_data(web::Data::new(fallback::Addresses::of(&document)))

@@ -14,8 +14,8 @@ use super::problem::Problem;
 /// The addresses below, which the document does not hold, with the methods that each takes.
 pub(super) const PAGES: [(&str, &str); 4] = [
     ("/docs", "GET, HEAD"),
-    ("/docs/{file:.*}", "GET"),
-    ("/openapi.json", "GET"),
+    ("/docs/{file:.*}", "GET, HEAD"),
+    ("/openapi.json", "GET, HEAD"),
     ("/problems/{slug}", "GET, HEAD"),
 ];
 
@@ -28,10 +28,8 @@ pub(super) fn configure(config: &mut ServiceConfig, document: &OpenApi) {
     };
     config
         .route("/docs", web::get().to(docs))
-        .route("/docs", web::head().to(docs))
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.clone()))
-        .route("/problems/{slug}", web::get().to(problem))
-        .route("/problems/{slug}", web::head().to(problem));
+        .route("/problems/{slug}", web::get().to(problem));
 }
 
 async fn problem(slug: web::Path<String>) -> Result<HttpResponse, Problem> {

@@ -173,9 +173,9 @@ impl Problem {
             .map(|cause| Causes(cause.as_ref()).to_string())
     }
 
-    /// The whole answer, for a request to `instance`.
-    pub fn to_response(&self, instance: &str, request_id: &str) -> HttpResponse {
-        let body = ProblemBody {
+    /// The body of the answer to a request to `instance`.
+    pub fn to_body(&self, instance: &str, request_id: &str) -> ProblemBody {
+        ProblemBody {
             kind: format!("/problems/{}", self.code.slug()),
             title: self.code.title(),
             status: self.code.status(),
@@ -184,7 +184,12 @@ impl Problem {
             code: self.code.as_str(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
-        };
+        }
+    }
+
+    /// The whole answer, for a request to `instance`.
+    pub fn to_response(&self, instance: &str, request_id: &str) -> HttpResponse {
+        let body = self.to_body(instance, request_id);
         let mut response = HttpResponse::build(self.status_code());
         for header in &self.headers {
             response.insert_header((header.0.clone(), header.1.as_str()));
@@ -230,11 +235,12 @@ impl From<ProductError> for Problem {
     fn from(error: ProductError) -> Self {
         match error {
             ProductError::Invalid(faults) => faults.into(),
+            ProductError::Malformed(detail) => Self::new(ProblemCode::MalformedJson, detail),
             ProductError::NotFound => {
                 Self::new(ProblemCode::NotFound, "There is no such product in this account.")
             }
             ProductError::VersionMismatch { current } => {
-                let detail = format!("The product is at version {current}; `If-Match` named another.");
+                let detail = mismatch("product", current);
                 Self::new(ProblemCode::PreconditionFailed, detail)
                     .with_header(header::ETAG, format!("\"{current}\""))
             }
@@ -261,6 +267,10 @@ impl From<ProductError> for Problem {
     }
 }
 
+fn mismatch(what: &str, current: i64) -> String {
+    format!("The {what} is at version {current}; `If-Match` named another, or `If-None-Match` this one.")
+}
+
 impl From<WebhookError> for Problem {
     fn from(error: WebhookError) -> Self {
         match error {
@@ -270,7 +280,7 @@ impl From<WebhookError> for Problem {
                 format!("There is no such {what} in this account."),
             ),
             WebhookError::VersionMismatch { current } => {
-                let detail = format!("The endpoint is at version {current}; `If-Match` named another.");
+                let detail = mismatch("endpoint", current);
                 Self::new(ProblemCode::PreconditionFailed, detail)
                     .with_header(header::ETAG, format!("\"{current}\""))
             }

@@ -1,12 +1,11 @@
 //! Deleting a product.
 
-use domain::{AccountId, ProductId};
+use domain::{AccountId, Expected, ProductId};
 use storage_postgres::{Cause, Deleted, product_delete};
 
 use super::{Catalogue, ProductError};
 
-/// Deletes a product that is at one of the `expected` versions, where any are named, and asks for the objects of
-/// its pictures to be purged, in one transaction.
+/// Deletes a product of an `expected` version, and asks for the objects of its pictures to be purged, in one transaction.
 ///
 /// # Errors
 /// `NotFound`, `VersionMismatch` or `Storage`.
@@ -14,7 +13,7 @@ pub async fn delete_product(
     catalogue: &Catalogue,
     account: AccountId,
     id: ProductId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     cause: &Cause,
 ) -> Result<(), ProductError> {
     match product_delete(&catalogue.database, account, id, expected, cause).await? {

@@ -9,10 +9,13 @@ pub enum ProductError {
     /// The input breaks rules.
     #[error("the product is not valid")]
     Invalid(Faults),
+    /// An item of a batch is no JSON; says why.
+    #[error("the item is no JSON")]
+    Malformed(String),
     /// There is no such product in the account.
     #[error("there is no such product")]
     NotFound,
-    /// The product is no longer as the caller knew it.
+    /// The product is not of a version that the caller expects.
     #[error("the product is at version {current}")]
     VersionMismatch {
         /// The version it is at.

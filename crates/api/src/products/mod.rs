@@ -1,5 +1,6 @@
 //! What can be done with products. Use cases decide; HTTP renders their answers and storage speaks SQL.
 
+pub mod batch;
 pub mod body;
 pub mod catalogue;
 pub mod create;

@@ -1,12 +1,12 @@
 //! Changing a product.
 
-use domain::{AccountId, ProductId};
+use domain::{AccountId, Expected, ProductId};
 use serde_json::Value;
 use storage_postgres::{Updated, product_update};
 
 use super::{Catalogue, ProductError, catalogue::Rendered, draft};
 
-/// Applies a merge patch to a product that is at one of the `expected` versions, where any are named.
+/// Applies a merge patch to a product of an `expected` version.
 ///
 /// A patch that changes nothing leaves the version as it is.
 ///
@@ -16,7 +16,7 @@ pub async fn update_product(
     catalogue: &Catalogue,
     account: AccountId,
     id: ProductId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     patch: &Value,
 ) -> Result<Rendered, ProductError> {
     let change = |product: &domain::Product| draft::read_patched(&product.draft, patch, catalogue.currency);

@@ -1,6 +1,6 @@
 //! What can be done with endpoints.
 
-use domain::{AccountId, WebhookEndpoint, WebhookEndpointId};
+use domain::{AccountId, Expected, WebhookEndpoint, WebhookEndpointId};
 use secrecy::SecretString;
 use serde_json::Value;
 use storage_postgres::{
@@ -75,7 +75,7 @@ pub async fn read_endpoint(
         .ok_or(WebhookError::NotFound("endpoint"))
 }
 
-/// Applies a merge patch to an endpoint that is at one of the `expected` versions, where any are named.
+/// Applies a merge patch to an endpoint of an `expected` version.
 ///
 /// # Errors
 /// `NotFound`, `VersionMismatch`, `Invalid` or `Storage`.
@@ -83,7 +83,7 @@ pub async fn update_endpoint(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
     patch: &Value,
 ) -> Result<WebhookEndpoint, WebhookError> {
     let change = |endpoint: &WebhookEndpoint| {
@@ -93,8 +93,7 @@ pub async fn update_endpoint(
     changed(updated, |refusal| refusal)
 }
 
-/// Gives an endpoint that is at one of the `expected` versions, where any are named, a new secret, beside which the one
-/// before signs for 24 hours.
+/// Gives an endpoint of an `expected` version a new secret, beside which the one before signs for 24 hours.
 ///
 /// # Errors
 /// `NotFound`, `VersionMismatch`, `NoRandomness` or `Storage`.
@@ -102,7 +101,7 @@ pub async fn rotate_secret(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
 ) -> Result<(WebhookEndpoint, SecretString), WebhookError> {
     let secret = secret::generate()?;
     let rotated = webhook_secret_rotate(database, account, id, expected, &secret).await?;
@@ -111,7 +110,7 @@ pub async fn rotate_secret(
     Ok((endpoint, secret))
 }
 
-/// Deletes an endpoint that is at one of the `expected` versions, where any are named, with its log.
+/// Deletes an endpoint of an `expected` version, with its log.
 ///
 /// # Errors
 /// `NotFound`, `VersionMismatch` or `Storage`.
@@ -119,7 +118,7 @@ pub async fn delete_endpoint(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
-    expected: Option<&[i64]>,
+    expected: Option<&Expected>,
 ) -> Result<(), WebhookError> {
     match webhook_endpoint_delete(database, account, id, expected).await? {
         Deleted::Done { .. } => {

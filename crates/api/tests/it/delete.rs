@@ -34,3 +34,31 @@ async fn a_product_that_has_changed_is_not_deleted_by_mistake() {
     assert_eq!(app.product(&id).await.status, 200);
     assert_eq!(app.delete(&id, &[("if-match", "\"1\"")]).await.status, 204);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn if_none_match_keeps_a_product_from_being_deleted() {
+    let app = TestApp::start().await;
+    let id = app.create("Mug", 0).await.id().to_owned();
+    for tags in ["\"1\"", "W/\"1\"", "*"] {
+        assert_eq!(
+            app.delete(&id, &[("if-none-match", tags)]).await.status,
+            412,
+            "{tags}"
+        );
+    }
+    assert_eq!(app.delete(&id, &[("if-none-match", "\"2\"")]).await.status, 204);
+    assert_eq!(app.delete(&id, &[("if-match", "*")]).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_a_deletion_is_passed_over() {
+    let app = TestApp::start().await;
+    for (media_type, body) in [("application/json", "{\"name\": "), ("text/plain", "goodbye")] {
+        let id = app.create("Mug", 0).await.id().to_owned();
+        let (path, headers) = (format!("/api/v1/products/{id}"), [("content-type", media_type)]);
+        let gone = app
+            .send(reqwest::Method::DELETE, &path, &headers, body.into())
+            .await;
+        assert_eq!((gone.status, gone.text.as_str()), (204, ""));
+    }
+}

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod batch;
 mod commands;
 mod cors;
 mod create;

@@ -151,7 +151,7 @@ async fn an_address_names_the_methods_it_takes() {
     );
     assert_eq!(allow(Method::POST, "/health/ready").await, "GET, HEAD");
     assert_eq!(allow(Method::POST, "/docs").await, "GET, HEAD");
-    assert_eq!(allow(Method::DELETE, "/openapi.json").await, "GET");
+    assert_eq!(allow(Method::DELETE, "/openapi.json").await, "GET, HEAD");
     assert_eq!(allow(Method::PUT, "/problems/not-found").await, "GET, HEAD");
 }
 

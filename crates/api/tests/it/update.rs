@@ -73,6 +73,105 @@ async fn if_match_takes_any_version_it_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn if_none_match_keeps_the_versions_it_names_from_being_changed() {
+    let app = TestApp::start().await;
+    let id = app.create("Mug", 0).await.id().to_owned();
+    let status = async |headers: &[(&str, &str)]| {
+        let answer = app.patch(&id, headers, json!({"name": "Bowl"})).await;
+        answer.status
+    };
+    assert_eq!(status(&[("if-none-match", "\"1\"")]).await, 412);
+    assert_eq!(status(&[("if-none-match", "W/\"1\"")]).await, 412);
+    assert_eq!(status(&[("if-none-match", "*")]).await, 412);
+    assert_eq!(
+        status(&[("if-match", "\"1\""), ("if-none-match", "\"1\"")]).await,
+        412
+    );
+    assert_eq!(app.product(&id).await.body["name"], "Mug");
+    assert_eq!(
+        status(&[("if-match", "\"1\""), ("if-none-match", "\"2\"")]).await,
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_is_judged_before_the_patch_and_after_whether_there_is_a_product() {
+    let app = TestApp::start().await;
+    let id = app.create("Mug", 0).await.id().to_owned();
+    let other = ("if-match", "\"7\"");
+    assert_eq!(app.patch(&id, &[other], json!({"name": 1})).await.status, 412);
+    assert_eq!(app.delete(&id, &[]).await.status, 204);
+    for tags in ["\"7\"", "*"] {
+        assert_eq!(
+            app.patch(&id, &[("if-match", tags)], json!({"name": "Bowl"}))
+                .await
+                .status,
+            404
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_removes_what_may_be_absent_and_brings_defaults_back() {
+    let app = TestApp::start().await;
+    let created = app
+        .post(json!({
+            "name": "Mug", "sku": "MUG-01", "description": "Blue", "status": "draft",
+            "price": {"amount": "5", "currency": "EUR"}, "metadata": {"colour": "blue", "size": "L"},
+        }))
+        .await;
+    let changed = async |patch: serde_json::Value| {
+        let answer = app.patch(created.id(), &[], patch).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    };
+    let body = changed(json!({"metadata": {"colour": null, "absent": null, "glaze": "matt"}})).await;
+    assert_eq!(body["metadata"], json!({"size": "L", "glaze": "matt"}));
+    let body = changed(json!({"metadata": null, "description": null, "sku": null, "status": null})).await;
+    assert_eq!(
+        (&body["metadata"], &body["status"]),
+        (&json!({}), &json!("active"))
+    );
+    assert_eq!((&body["description"], &body["sku"]), (&json!(null), &json!(null)));
+    let body = changed(json!({"price": {"currency": null}})).await;
+    assert_eq!(body["price"], json!({"amount": "5.00", "currency": "USD"}));
+    assert_eq!(body["version"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_is_no_object_or_removes_what_must_be_there_is_refused() {
+    let app = TestApp::start().await;
+    let created = app.create("Mug", 0).await;
+    for (patch, pointer) in [
+        (json!([]), "#"),
+        (json!("Bowl"), "#"),
+        (json!(null), "#"),
+        (json!({"name": null}), "#/name"),
+        (json!({"price": null}), "#/price"),
+        (json!({"price": "5"}), "#/price"),
+        (json!({"price": {"amount": null}}), "#/price/amount"),
+        (json!({"metadata": ["colour"]}), "#/metadata"),
+        (
+            json!({"metadata": {"colour": {"dark": "blue"}}}),
+            "#/metadata/colour",
+        ),
+    ] {
+        let refused = app.patch(created.id(), &[], patch.clone()).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{patch}"
+        );
+        assert_eq!(
+            refused.body["errors"].as_array().map(Vec::len),
+            Some(1),
+            "{patch}"
+        );
+    }
+    assert_eq!(app.product(created.id()).await.body, created.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_patch_that_breaks_rules_changes_nothing_and_lists_them_all() {
     let app = TestApp::start().await;
     let created = app.create("Mug", 0).await;

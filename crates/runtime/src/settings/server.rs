@@ -35,6 +35,8 @@ pub struct Server {
     pub max_head_bytes: usize,
     /// Connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// Of a batch of products.
+    pub max_batch_bytes: usize,
     /// Threads that serve HTTP; the 0 of the settings is already one per core here.
     pub workers: usize,
     /// Requests at a time; more are refused.
@@ -67,6 +69,7 @@ impl Server {
         let (tenth, minute) = (Duration::from_millis(100), Duration::from_secs(60));
         let mut size = |key, most| usize::try_from(section.bytes(key, 1 << 10..=most)).unwrap_or(usize::MAX);
         let max_body_bytes = size("max_body_bytes", 64 << 20);
+        let max_batch_bytes = size("max_batch_bytes", 64 << 20);
         let max_uri_bytes = size("max_uri_bytes", 60 << 10);
         let max_head_bytes = size("max_head_bytes", 120 << 10);
         Self {
@@ -78,6 +81,7 @@ impl Server {
             body_timeout: section.duration("body_timeout", tenth..=10 * minute),
             keep_alive: section.duration("keep_alive", tenth..=10 * minute),
             max_body_bytes,
+            max_batch_bytes,
             max_uri_bytes,
             max_head_bytes,
             max_connections: section.number("max_connections", "a number of connections", 1..=1_000_000),

@@ -17,6 +17,7 @@ mod listing_filters;
 mod migrations;
 mod outages;
 mod outbox;
+mod product_batch;
 mod products;
 mod reconciler;
 mod support;

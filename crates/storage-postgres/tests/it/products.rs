@@ -1,4 +1,6 @@
-use domain::{AccountId, ImageStatus, ImagesStatus, Product, ProductDraft, ProductStatus};
+use domain::{
+    AccountId, Expected, ImageStatus, ImagesStatus, Product, ProductDraft, ProductStatus, Versions,
+};
 use futures_util::future::join_all;
 use messages::{ImageProcessV1, ImageSource, Job, Message as _};
 use storage_postgres::{
@@ -34,7 +36,7 @@ async fn rename(room: &Room, product: &Product, expected: Option<i64>, name: &st
         &room.database,
         product.account_id,
         product.id,
-        expected.as_ref().map(std::slice::from_ref),
+        expected.map(|version| Expected::one_of(&[version])).as_ref(),
         change,
     )
     .await
@@ -238,6 +240,19 @@ async fn a_change_grows_the_version_and_one_that_changes_nothing_does_not() {
         rename(&room, &created, Some(1), "Glass mug").await,
         Updated::VersionMismatch { current: 2 }
     );
+    let none_of = Expected {
+        none_of: Versions::These(vec![2]),
+        ..Expected::default()
+    };
+    let change =
+        |_: &Product| -> Result<ProductDraft, ()> { panic!("it is of a version that is not expected") };
+    let (account, id) = (created.account_id, created.id);
+    assert_eq!(
+        product_update(&room.database, account, id, Some(&none_of), change)
+            .await
+            .unwrap(),
+        Updated::VersionMismatch { current: 2 }
+    );
     assert_eq!(room.get(&created).await, Some(changed));
 }
 
@@ -268,17 +283,26 @@ async fn a_deletion_takes_the_images_along_and_asks_for_their_objects_to_be_dele
     let room = Room::open().await;
     let created = room.create(&product_of(draft("Mug"), 3)).await;
     room.execute("DELETE FROM outbox").await;
-    let delete = async |expected: Option<&[i64]>| {
-        product_delete(&room.database, created.account_id, created.id, expected, &cause())
-            .await
-            .unwrap()
+    let delete = async |expected: Option<Expected>| {
+        product_delete(
+            &room.database,
+            created.account_id,
+            created.id,
+            expected.as_ref(),
+            &cause(),
+        )
+        .await
+        .unwrap()
     };
     assert_eq!(
-        delete(Some(&[2, 3])).await,
+        delete(Some(Expected::one_of(&[2, 3]))).await,
         Deleted::VersionMismatch { current: 1 }
     );
     assert_eq!(room.count("outbox").await, 0);
-    assert_eq!(delete(Some(&[3, 1])).await, Deleted::Done { version: 1 });
+    assert_eq!(
+        delete(Some(Expected::one_of(&[3, 1]))).await,
+        Deleted::Done { version: 1 }
+    );
     assert_eq!(delete(None).await, Deleted::NotFound);
     assert_eq!((room.count("products").await, room.count("images").await), (0, 0));
     let purged = room.texts("SELECT convert_from(body, 'UTF8') AS text FROM outbox WHERE type_name = 'image.purge.v1' ORDER BY id").await;

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete};
 use super::{Catalogue, ProductPath};
 use crate::{
     http::{
-        conditional::if_match,
+        conditional::expected,
         context::RequestContext,
         problem::{Problem, ProblemBody},
         query, to_the_end,
@@ -21,6 +21,7 @@ use crate::{
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags of versions that you do not delete"),
     ),
     responses(
         (status = 204, description = "Gone"),
@@ -38,13 +39,13 @@ pub(super) async fn delete(
     path: ProductPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let expected = if_match(&request)?;
+    let expected = expected(&request)?;
     to_the_end(async move {
         delete_product(
             &catalogue,
             context.account,
             path.0,
-            expected.as_deref(),
+            Some(&expected),
             &context.cause(),
         )
         .await

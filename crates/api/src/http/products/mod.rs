@@ -1,5 +1,7 @@
 //! `/api/v1/products`.
 
+mod batch;
+mod batch_body;
 mod create;
 mod delete;
 mod list;
@@ -12,11 +14,15 @@ use domain::ProductId;
 use std::future::{Ready, ready};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::problem::Problem;
+pub use self::batch_body::BatchLimits;
+use super::{fallback, problem::Problem};
 
 /// The addresses of products.
 pub(super) fn configure(config: &mut ServiceConfig<'_>) {
     config
+        .service(batch::batch)
+        // Without this, `batch` would be the identifier of no product to every other method.
+        .route("/products/batch", web::route().to(fallback::refuse))
         .service(create::create)
         .service(list::list)
         .service(read::read)

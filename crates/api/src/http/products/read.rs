@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, http::header, route};
 use super::{CACHE_CONTROL, Catalogue, ProductPath};
 use crate::{
     http::{
-        conditional::{etag, is_not_modified},
+        conditional::{etag, expected},
         context::RequestContext,
         problem::{Problem, ProblemBody},
         query,
     },
-    products::{ProductBody, read::read_product},
+    products::{ProductBody, ProductError, read::read_product},
 };
 
 /// Read a product.
@@ -20,6 +20,7 @@ use crate::{
     tag = "Products",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you want, and no other"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that you have"),
     ),
     responses(
@@ -27,6 +28,7 @@ use crate::{
         (status = 304, description = "You have the current version"),
         (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
         (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version than `If-Match` names"),
         (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
@@ -38,9 +40,14 @@ pub(super) async fn read(
     path: ProductPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
+    let expected = expected(&request)?;
     let product = read_product(&catalogue, context.account, path.0).await?;
+    if !expected.one_of.contains(product.version) {
+        let current = product.version;
+        return Err(ProductError::VersionMismatch { current }.into());
+    }
     let tag = (header::ETAG, etag(product.version));
-    if is_not_modified(&request, product.version)? {
+    if expected.none_of.contains(product.version) {
         return Ok(HttpResponse::NotModified()
             .insert_header(tag)
             .insert_header(CACHE_CONTROL)

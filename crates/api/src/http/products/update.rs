@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{CACHE_CONTROL, Catalogue, ProductPath};
 use crate::{
     http::{
-        conditional::{etag, if_match},
+        conditional::{etag, expected},
         context::RequestContext,
         json::JsonBody,
         problem::{Problem, ProblemBody},
@@ -59,6 +59,7 @@ pub(super) struct PricePatch {
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you change"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags of versions that you do not change"),
     ),
     responses(
         (status = 200, body = ProductBody, description = "As it is now", headers(("ETag" = String, description = "The version, in quotes"))),
@@ -81,16 +82,9 @@ pub(super) async fn update(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let expected = if_match(&request)?;
+    let expected = expected(&request)?;
     let product = to_the_end(async move {
-        update_product(
-            &catalogue,
-            context.account,
-            path.0,
-            expected.as_deref(),
-            &body.value,
-        )
-        .await
+        update_product(&catalogue, context.account, path.0, Some(&expected), &body.value).await
     })
     .await?;
     let mut response = HttpResponse::Ok();

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete};
 use super::{Catalogue, EndpointPath};
 use crate::{
     http::{
-        conditional::if_match,
+        conditional::expected,
         context::RequestContext,
         problem::{Problem, ProblemBody},
         query, to_the_end,
@@ -21,6 +21,7 @@ use crate::{
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags of versions that you do not delete"),
     ),
     responses(
         (status = 204, description = "Gone"),
@@ -38,9 +39,9 @@ pub(super) async fn delete(
     path: EndpointPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let expected = if_match(&request)?;
+    let expected = expected(&request)?;
     to_the_end(async move {
-        delete_endpoint(&catalogue.database, context.account, path.0, expected.as_deref()).await
+        delete_endpoint(&catalogue.database, context.account, path.0, Some(&expected)).await
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

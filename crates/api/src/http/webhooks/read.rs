@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, http::header, route};
 use super::{CACHE_CONTROL, Catalogue, EndpointPath, show};
 use crate::{
     http::{
-        conditional::{etag, is_not_modified},
+        conditional::{etag, expected},
         context::RequestContext,
         problem::{Problem, ProblemBody},
         query,
     },
-    webhooks::{body::EndpointBody, endpoints::read_endpoint},
+    webhooks::{WebhookError, body::EndpointBody, endpoints::read_endpoint},
 };
 
 /// Read an endpoint.
@@ -20,6 +20,7 @@ use crate::{
     tag = "Webhooks",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you want, and no other"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that you have"),
     ),
     responses(
@@ -27,6 +28,7 @@ use crate::{
         (status = 304, description = "You have the current version"),
         (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
         (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version than `If-Match` names"),
         (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
@@ -38,8 +40,13 @@ pub(super) async fn read(
     path: EndpointPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
+    let expected = expected(&request)?;
     let endpoint = read_endpoint(&catalogue.database, context.account, path.0).await?;
-    if is_not_modified(&request, endpoint.version)? {
+    if !expected.one_of.contains(endpoint.version) {
+        let current = endpoint.version;
+        return Err(WebhookError::VersionMismatch { current }.into());
+    }
+    if expected.none_of.contains(endpoint.version) {
         return Ok(HttpResponse::NotModified()
             .insert_header((header::ETAG, etag(endpoint.version)))
             .insert_header(CACHE_CONTROL)

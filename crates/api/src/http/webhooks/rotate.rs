@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, post};
 use super::{Catalogue, EndpointPath, NO_STORE};
 use crate::{
     http::{
-        conditional::{etag, if_match},
+        conditional::{etag, expected},
         context::RequestContext,
         problem::{Problem, ProblemBody},
         query, to_the_end,
@@ -40,9 +40,9 @@ pub(super) async fn rotate(
     path: EndpointPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let expected = if_match(&request)?;
+    let expected = expected(&request)?;
     let (endpoint, secret) = to_the_end(async move {
-        rotate_secret(&catalogue.database, context.account, path.0, expected.as_deref()).await
+        rotate_secret(&catalogue.database, context.account, path.0, Some(&expected)).await
     })
     .await?;
     Ok(HttpResponse::Ok()

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{Catalogue, EndpointPath, show};
 use crate::{
     http::{
-        conditional::if_match,
+        conditional::expected,
         context::RequestContext,
         json::JsonBody,
         problem::{Problem, ProblemBody},
@@ -48,6 +48,7 @@ pub(super) struct EndpointPatchBody {
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you change"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags of versions that you do not change"),
     ),
     responses(
         (status = 200, body = EndpointBody, description = "As it is now", headers(("ETag" = String, description = "The version, in quotes"))),
@@ -69,17 +70,10 @@ pub(super) async fn update(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let expected = if_match(&request)?;
+    let expected = expected(&request)?;
     let endpoint = to_the_end(async move {
         let database = &catalogue.database;
-        update_endpoint(
-            database,
-            context.account,
-            path.0,
-            expected.as_deref(),
-            &body.value,
-        )
-        .await
+        update_endpoint(database, context.account, path.0, Some(&expected), &body.value).await
     })
     .await?;
     Ok(show(&endpoint))

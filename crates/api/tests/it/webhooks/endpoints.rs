@@ -37,6 +37,10 @@ async fn an_endpoint_is_as_its_owner_wants_it_and_shows_its_secret_once() {
         .send(Method::GET, &location, &[("if-none-match", "\"1\"")], Vec::new())
         .await;
     assert_eq!(known.status, 304);
+    let other = app
+        .send(Method::GET, &location, &[("if-match", "\"2\"")], Vec::new())
+        .await;
+    assert_eq!(problem(&other), (412, "precondition_failed"));
     let list = app.get(ENDPOINTS).await;
     assert_eq!((list.status, &list.body), (200, &json!({"data": [expected]})));
     assert!(!list.text.contains("whsec_"));

@@ -1,6 +1,8 @@
 //! Endpoints, and who may see them.
 
-use domain::{AccountId, WebhookDeliveryId, WebhookDisabledReason, WebhookTopic, webhook::ENDPOINTS_MAX};
+use domain::{
+    AccountId, Expected, WebhookDeliveryId, WebhookDisabledReason, WebhookTopic, webhook::ENDPOINTS_MAX,
+};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 use storage_postgres::{
@@ -110,11 +112,12 @@ async fn a_disabled_endpoint_gets_what_waited_once_it_is_enabled() {
     let again = webhook_redeliver(&room.database, AccountId::DEFAULT, endpoint.id, again).await;
     assert_eq!(again.unwrap(), Requested::Disabled);
 
+    let expected = Expected::one_of(&[2]);
     let enable = webhook_endpoint_update(
         &room.database,
         AccountId::DEFAULT,
         endpoint.id,
-        Some(&[2]),
+        Some(&expected),
         |endpoint| {
             let mut draft = endpoint.draft.clone();
             draft.enabled = true;

@@ -39,7 +39,7 @@ impl Room {
         .unwrap()
     }
 
-    async fn endpoint(&self, events: &[WebhookTopic]) -> WebhookEndpoint {
+    pub(crate) async fn endpoint(&self, events: &[WebhookTopic]) -> WebhookEndpoint {
         self.endpoint_of(AccountId::DEFAULT, events).await
     }
 
