@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod cursor;
 pub mod fault;
 pub mod filter;
@@ -18,6 +19,7 @@ pub mod scope;
 pub mod webhook;
 mod words;
 
+pub use change::{Change, ChangeEvent};
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, ApiKeyId, ImageId, ProductId, WebhookDeliveryId, WebhookEndpointId};
 pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};

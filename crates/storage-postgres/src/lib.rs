@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod changes;
 pub mod config;
 pub mod database;
 pub mod error;
@@ -50,6 +51,7 @@ pub use accounts::{account_create, account_find};
 pub use api_keys::{
     ApiKey, NewApiKey, api_key_find, api_key_insert, api_key_revoke, api_key_rotate, api_keys_list,
 };
+pub use changes::{product_version, product_versions};
 pub use config::{ConfigError, DatabaseConfig};
 pub use database::Database;
 pub use error::StorageError;
@@ -66,7 +68,7 @@ pub use image_reprocess_progress::{
 };
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
-pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
+pub use invalidations::{invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
 pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, orphans_purge};
 pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};

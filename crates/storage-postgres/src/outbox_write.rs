@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::{ExpressionMethods as _, IntoSql as _, QueryResult, sql_types::Interval};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ProductId};
+use domain::{AccountId, Change, ChangeEvent, ProductId};
 use futures_util::future::join_all;
 use messages::{Envelope, Message, Work};
 
@@ -72,18 +72,24 @@ impl OutboxEntry {
         Self { hold, ..self }
     }
 
-    /// Takes a product out of the cache that is of `version` now.
+    /// Takes a product out of the cache that is of `version` now, and tells those who watch that it changed.
     pub(crate) fn invalidation(
         account: AccountId,
         product: ProductId,
         version: i64,
     ) -> Result<Self, StorageError> {
+        let event = ChangeEvent::ProductUpdated;
+        Self::change(&Change::of_product(event, account, product, version))
+    }
+
+    /// Takes a product out of the cache that has changed, and tells those who watch in what way.
+    pub(crate) fn change(change: &Change) -> Result<Self, StorageError> {
         Ok(Self {
-            account: Some(account),
+            account: Some(change.account_id),
             work: invalidations::WORK,
             type_name: invalidations::TYPE_NAME,
-            envelope: Envelope::first(product.uuid(), None, None),
-            body: invalidations::encode(version)?,
+            envelope: Envelope::first(change.product_id.uuid(), None, None),
+            body: invalidations::encode(change)?,
             hold: Duration::ZERO,
         })
     }

@@ -5,7 +5,7 @@ use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, Product, ProductDraft, ProductId, WebhookEvent};
+use domain::{AccountId, Change, ChangeEvent, Product, ProductDraft, ProductId, WebhookEvent};
 use futures_util::future::{join, join3};
 use messages::{ImagePurgeV1, Job};
 use uuid::Uuid;
@@ -193,7 +193,8 @@ pub async fn product_delete(
                 .collect::<Result<Vec<_>, _>>()?;
             // A reader may still hold the last version; the one after it never comes.
             let after_last = product.version + 1;
-            entries.push(OutboxEntry::invalidation(account, id, after_last)?);
+            let change = Change::of_product(ChangeEvent::ProductDeleted, account, id, after_last);
+            entries.push(OutboxEntry::change(&change)?);
             let news = WebhookNews::of_product(WebhookEvent::ProductDeleted, id, after_last);
             // Its images go with it, by the foreign key.
             let delete = diesel::delete(row).execute(&mut &*connection);

@@ -16,7 +16,7 @@ use domain::Currency;
 use futures_util::FutureExt as _;
 use runtime::{Settings, Shutdown, health::Health, metrics, settings::AuthMode};
 use storage_postgres::{Database, OutboxPart};
-use storage_redis::RateLimiter;
+use storage_redis::{LiveChannel, RateLimiter};
 use storage_s3::PublicUrls;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ use self::{listen::Listening, running::Running, watch::Watch};
 use crate::{
     access::{Access, Limits},
     http::{Shared, edge::RequestTimeout, in_flight::InFlight, json::BodyLimit},
+    live::{Hearing, Live, LiveConfig},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
@@ -42,6 +43,7 @@ pub struct Application {
     relay: Relay,
     backfill_relay: Relay,
     invalidator: Invalidator,
+    hearing: Hearing,
     reconciler: Reconciler,
     deliverer: Deliverer,
     log_retention: Duration,
@@ -77,6 +79,7 @@ impl Application {
         let catalogue = Catalogue {
             database: database.clone(),
             cache,
+            live: LiveChannel::new(&parts::cache_config(settings))?,
             urls: PublicUrls::new(&parts::s3_config(settings)),
             currency: currency(settings)?,
         };
@@ -87,10 +90,13 @@ impl Application {
             _ => Access::Open,
         };
         let keyring = access.keyring().cloned();
+        let channel = catalogue.live.clone();
+        let (live, hearing) = Live::new(database.clone(), channel, access.clone(), live_config(settings));
         let shared = Shared {
             access: web::Data::new(access),
             limits: web::Data::new(limits(settings)?),
             catalogue: web::Data::new(catalogue.clone()),
+            live: web::Data::new(live.clone()),
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
@@ -100,7 +106,7 @@ impl Application {
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
         let cache = catalogue.cache.clone();
         let address = parts::database_config(settings);
-        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring);
+        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring, live);
         let relay = |part| {
             let (database, broker) = (database.clone(), broker.clone());
             Relay::new(database, broker, part, batch_size, wakeups.of_outbox())
@@ -117,7 +123,8 @@ impl Application {
             operators: listen::listen_to_operators(settings, health, metrics)?,
             relay: relay(OutboxPart::Ordinary),
             backfill_relay: relay(OutboxPart::Backfill),
-            invalidator: Invalidator::new(database.clone(), cache),
+            invalidator: Invalidator::new(database.clone(), cache, catalogue.live.clone()),
+            hearing,
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             deliverer,
             log_retention: webhooks.log_retention,
@@ -155,6 +162,7 @@ impl Application {
             relay,
             backfill_relay,
             invalidator,
+            hearing,
             reconciler,
             deliverer,
             log_retention,
@@ -175,6 +183,7 @@ impl Application {
         running.spawn("relay", relay.run(stop.clone()).map(Ok));
         running.spawn("backfill relay", backfill_relay.run(stop.clone()).map(Ok));
         running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
+        running.spawn("live events", hearing.run(stop.clone()).map(Ok));
         running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
         running.spawn("webhooks", deliverer.run(stop.clone()).map(Ok));
         let consuming = stop.clone();
@@ -229,6 +238,13 @@ async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut running: Runnin
             requests = in_flight.count(),
             "not finished within shutdown.grace; these are cut off, and what was not committed is done again"
         );
+    }
+}
+
+fn live_config(settings: &Settings) -> LiveConfig {
+    LiveConfig {
+        max_streams: settings.server.max_streams,
+        heartbeat: settings.server.stream_heartbeat,
     }
 }
 

@@ -1,17 +1,18 @@
-//! Carries out against Redis what transactions have left in the outbox for the cache. Any number of replicas may run
-//! one.
+//! Carries out against Redis what transactions have left in the outbox for the cache and for those who watch. Any number
+//! of replicas may run one.
 //!
-//! Whoever changes a product tells the cache itself, right after the commit; so most of what is found here has been
+//! Whoever changes a product tells both itself, right after the commit; so most of what is found here has been
 //! done already, and doing it again does no harm. What matters is the rest: the process ended in between, or Redis was
 //! away.
 
 use std::time::Duration;
 
+use domain::Change;
 use storage_postgres::{
-    Database, Drained, Invalidation, StorageError, invalidations_drain, invalidations_newest,
+    Database, Drained, StorageError, cache_doubt_announce, invalidations_drain, invalidations_newest,
     invalidations_pending,
 };
-use storage_redis::Cache;
+use storage_redis::{Cache, LiveChannel};
 use tokio_util::sync::CancellationToken;
 
 use crate::troubles::Troubles;
@@ -29,6 +30,7 @@ pub struct Invalidator {
     database: Database,
     /// None where caching is off; the rows are deleted all the same.
     cache: Option<Cache>,
+    live: LiveChannel,
 }
 
 /// How a turn has ended.
@@ -43,8 +45,12 @@ enum Turn {
 
 impl Invalidator {
     /// One that has not begun.
-    pub fn new(database: Database, cache: Option<Cache>) -> Self {
-        Self { database, cache }
+    pub fn new(database: Database, cache: Option<Cache>, live: LiveChannel) -> Self {
+        Self {
+            database,
+            cache,
+            live,
+        }
     }
 
     /// Runs until `stop`. A batch that is under way is finished.
@@ -101,16 +107,29 @@ impl Invalidator {
     }
 
     async fn drain(&self) -> Result<Drained, StorageError> {
-        let carry_out = |rows: Vec<Invalidation>| async move {
-            let Some(cache) = &self.cache else {
-                return vec![true; rows.len()];
+        let carry_out = |changes: Vec<Change>| async move {
+            let taken = match &self.cache {
+                Some(cache) => {
+                    let floors: Vec<_> = changes
+                        .iter()
+                        .map(|change| (change.account_id, change.product_id, change.version))
+                        .collect();
+                    cache.products_invalidate(&floors).await
+                }
+                None => vec![true; changes.len()],
             };
-            let floors: Vec<_> = rows
-                .iter()
-                .map(|row| (row.account_id, row.product_id, row.floor))
-                .collect();
-            cache.products_invalidate(&floors).await
+            if taken.contains(&false) || self.tell(&changes).await {
+                taken
+            } else {
+                vec![false; changes.len()]
+            }
         };
         invalidations_drain(&self.database, BATCH_SIZE, carry_out).await
+    }
+
+    /// Tells those who watch. Where Redis does not take it, all processes are told to look at the rows, so that the
+    /// outbox does not fill up for want of a Redis that nothing else needs.
+    async fn tell(&self, changes: &[Change]) -> bool {
+        self.live.publish(changes).await || cache_doubt_announce(&self.database).await.is_ok()
     }
 }

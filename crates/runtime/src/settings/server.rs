@@ -23,6 +23,10 @@ pub struct Server {
     pub workers: usize,
     /// Requests at a time; more are refused.
     pub max_in_flight: usize,
+    /// Event streams at a time; more are refused.
+    pub max_streams: usize,
+    /// The longest silence of an event stream.
+    pub stream_heartbeat: Duration,
 }
 
 impl Server {
@@ -39,6 +43,11 @@ impl Server {
             max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
             workers: process::or_cores(section.number("workers", "a number of threads", 0..=512)),
             max_in_flight: section.number("max_in_flight", "a number of requests", 1..=100_000),
+            max_streams: section.number("max_streams", "a number of streams", 1..=100_000),
+            stream_heartbeat: section.duration(
+                "stream_heartbeat",
+                Duration::from_secs(1)..=Duration::from_secs(300),
+            ),
         }
     }
 
