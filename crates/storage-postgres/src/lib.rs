@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account_changes;
 pub mod accounts;
 pub mod api_keys;
 pub mod changes;
@@ -34,6 +35,7 @@ mod outage;
 pub mod outbox;
 mod outbox_write;
 pub mod product_create;
+pub mod product_deletions;
 pub mod product_list;
 pub mod product_update;
 pub mod products;
@@ -47,6 +49,7 @@ pub mod webhook_endpoints;
 mod webhook_events;
 pub mod webhook_upkeep;
 
+pub use account_changes::{ChangePosition, FoundChange, account_changes, database_time, longest_transaction};
 pub use accounts::{account_create, account_find};
 pub use api_keys::{
     ApiKey, NewApiKey, api_key_find, api_key_insert, api_key_revoke, api_key_rotate, api_keys_list,
@@ -74,6 +77,7 @@ pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, 
 pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_write::Cause;
 pub use product_create::{Created, product_create};
+pub use product_deletions::{DELETIONS_KEPT, product_deletions_purge};
 pub use product_list::product_list;
 pub use product_update::{Deleted, Updated, product_delete, product_update};
 pub use products::product_get;

@@ -6,7 +6,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{AccountId, Change, ChangeEvent, Product, ProductDraft, ProductId, WebhookEvent};
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, join4};
 use messages::{ImagePurgeV1, Job};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::{
     expression::{Prepared, greatest},
     lease::End,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
+    product_deletions::product_deletion_insert_in_txn,
     products::{metadata_json, product_find},
     schema::products,
     webhook_events::{WebhookNews, webhook_news_insert_in_txn},
@@ -198,15 +199,17 @@ pub async fn product_delete(
             let news = WebhookNews::of_product(WebhookEvent::ProductDeleted, id, after_last);
             // Its images go with it, by the foreign key.
             let delete = diesel::delete(row).execute(&mut &*connection);
-            let (deleted, inserted, told) = join3(
+            let (deleted, inserted, told, noted) = join4(
                 delete,
                 outbox_insert_in_txn(connection, &entries),
                 webhook_news_insert_in_txn(connection, account, &[news]),
+                product_deletion_insert_in_txn(connection, &change),
             )
             .await;
             deleted?;
             inserted?;
             told?;
+            noted?;
             Ok(End::Commit(Deleted::Done {
                 version: product.version,
             }))

@@ -1,6 +1,7 @@
-//! `GET /products/{id}/events`: changes as they happen, as server-sent events.
+//! `GET /products/{id}/events` and `GET /events`: changes as they happen, as server-sent events.
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+use chrono::DateTime;
 use domain::{ProblemCode, ProductId};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -18,7 +19,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 /// The addresses of event streams.
 pub(super) fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(product_events);
+    config.service(product_events).service(account_events);
 }
 
 /// Watch a product.
@@ -63,6 +64,39 @@ async fn product_events(
     Ok(answer(stream))
 }
 
+/// Watch all products.
+///
+/// Server-sent events of every product of the account, with `product.created` besides those of a single product's stream.
+/// The stream begins with what happens now. Whoever comes back with the `id` of the last event in `Last-Event-ID` is told
+/// first what changed meanwhile, each product once: `product.created`, `product.updated` or, for seven days, `product.deleted`.
+///
+/// Events come at least once and may overtake each other; what changed shortly before a loss is told again. Go by the
+/// version, and take an update of a product that you do not know for its creation. The `id` tells a time, and only where to
+/// go on; some events have none.
+#[utoipa::path(
+    tag = "Products",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that you have")),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream", description = "Events as they happen, and a comment after each silence"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many streams, or a needed part is away"),
+    ),
+)]
+#[get("/events")]
+async fn account_events(
+    request: HttpRequest,
+    live: web::Data<Live>,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    query::refuse(request.query_string())?;
+    let known = match last_event_id(&request)? {
+        Some(micros) => Some(DateTime::from_timestamp_micros(micros).ok_or_else(wrong_id)?),
+        None => None,
+    };
+    let stream = live.watch_account(context.account, known, context.key).await?;
+    Ok(answer(stream))
+}
+
 /// The number that the last event had; none where this is the first time.
 fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(LAST_EVENT_ID) else {
@@ -71,10 +105,12 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let text = value.to_str().unwrap_or_default().trim();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| is_number);
-    number.map(Some).ok_or_else(|| {
-        let detail = "`Last-Event-ID` must be the `id` of an event of this stream, or be left out.";
-        Problem::new(ProblemCode::InvalidHeader, detail)
-    })
+    number.map(Some).ok_or_else(wrong_id)
+}
+
+fn wrong_id() -> Problem {
+    let detail = "`Last-Event-ID` must be the `id` of an event of this stream, or be left out.";
+    Problem::new(ProblemCode::InvalidHeader, detail)
 }
 
 fn answer(stream: EventStream) -> HttpResponse {

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use domain::ProductId;
-use storage_postgres::{Database, StorageError, product_versions};
+use domain::{AccountId, ProductId};
+use storage_postgres::{
+    ChangePosition, Database, StorageError, account_changes, database_time, product_versions,
+};
 use storage_redis::{Error, LiveChannel};
 use tokio::{
     sync::Notify,
@@ -18,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::watchers::Watchers;
+use super::{missed::overlap, watchers::Watchers};
 use crate::troubles::Troubles;
 
 /// Whether changes are heard through Redis: 1, or 0 while they are found in the rows.
@@ -33,8 +35,10 @@ const HEARING_INTERVAL: Duration = Duration::from_secs(30);
 const BREATH: Duration = Duration::from_millis(250);
 /// The longest pause after a failed attempt to listen, or to look.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Products that are looked at in one question.
+/// Products, or accounts, that are looked at in one question.
 const PAGE: usize = 1_000;
+/// Changes of one account that are read together.
+const CHANGES: u16 = 500;
 
 /// Hears of changes and passes them on to those who watch.
 pub struct Hearing {
@@ -130,6 +134,11 @@ impl Hearing {
     }
 
     async fn look_at_rows(&self) -> Result<(), StorageError> {
+        self.look_at_products().await?;
+        self.look_at_accounts().await
+    }
+
+    async fn look_at_products(&self) -> Result<(), StorageError> {
         for page in self.watchers.products().chunks(PAGE) {
             let ids: Vec<ProductId> = page.iter().map(|(_, id)| *id).collect();
             let found = product_versions(&self.database, &ids).await?;
@@ -139,6 +148,41 @@ impl Hearing {
                 .collect();
             for key in page {
                 self.watchers.found(*key, versions.get(key).copied());
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_accounts(&self) -> Result<(), StorageError> {
+        let accounts = self.watchers.accounts();
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let now = database_time(&self.database).await?;
+        let overlap = overlap(&self.database);
+        for page in accounts.chunks(PAGE) {
+            let mut left: HashMap<AccountId, ChangePosition> = page
+                .iter()
+                .map(|(account, known)| {
+                    let after = known.from.max(known.to.min(now) - overlap);
+                    (*account, ChangePosition::at(after))
+                })
+                .collect();
+            while !left.is_empty() {
+                let watched: Vec<_> = left.drain().collect();
+                let mut counts: HashMap<AccountId, u16> = HashMap::new();
+                for found in account_changes(&self.database, &watched, CHANGES).await? {
+                    let account = found.change.account_id;
+                    let count = counts.entry(account).or_default();
+                    *count += 1;
+                    if *count == CHANGES {
+                        left.insert(account, found.position);
+                    }
+                    self.watchers.found_in_account(found);
+                }
+            }
+            for (account, _) in page {
+                self.watchers.looked_at(*account, now);
             }
         }
         Ok(())

@@ -1,24 +1,33 @@
 //! Telling those who watch of changes as they are committed, whichever process they came through.
 //!
 //! Every process hears all changes through one subscription to Redis (`hearing`) and hands them on to the streams that
-//! watch the product (`watchers`). What is not heard is found in the rows. `stream` makes what a caller receives.
+//! watch the product or its account (`watchers`). What is not heard is found in the rows. `stream` makes what a caller
+//! receives.
 
+mod audience;
+mod event;
 mod hearing;
+mod missed;
+mod recent;
 mod seen;
 mod stream;
 mod watchers;
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{AccountId, ApiKeyId, ProductId};
-use storage_postgres::{Database, StorageError, product_version};
+use chrono::{DateTime, Utc};
+use domain::{AccountId, ApiKeyId, Change, ChangeEvent, ProductId};
+use storage_postgres::{Database, StorageError, database_time, product_version};
 use storage_redis::LiveChannel;
 use tokio::sync::Notify;
 
 pub use self::hearing::Hearing;
 pub use self::stream::EventStream;
 use self::{
-    stream::Start,
+    event::{write_event, write_id},
+    missed::Missed,
+    seen::Seen,
+    stream::{Reader, Told},
     watchers::{Refused, Watchers},
 };
 use crate::access::Access;
@@ -112,15 +121,55 @@ impl Live {
             .await?
             .ok_or(LiveError::NotFound)?;
         watch.knows(version);
-        let start = Start { version, known };
-        Ok(EventStream::of_product(
+        let mut opening = String::new();
+        let mut seen = Seen::up_to(version);
+        if known != Some(version) {
+            let change = Change::of_product(ChangeEvent::ProductUpdated, account, id, version);
+            write_event(&mut opening, &change, Some(version));
+            // What lies between may still be told, by its own name.
+            if let Some(known) = known.filter(|known| *known < version) {
+                seen = Seen::up_to(known);
+                seen.note(version);
+            }
+        }
+        let told = Told::Product(seen);
+        Ok(EventStream::new(watch, told, None, &opening, self.reader(key)))
+    }
+
+    /// Opens a stream of the changes of all products of an account, for as long as `key` is good: those from now on, and
+    /// before them those since `known`, the time that the last event named which the caller has.
+    ///
+    /// # Errors
+    /// See [`LiveError`].
+    pub async fn watch_account(
+        &self,
+        account: AccountId,
+        known: Option<DateTime<Utc>>,
+        key: Option<ApiKeyId>,
+    ) -> Result<EventStream, LiveError> {
+        let watch = self.watchers.watch_account(account)?;
+        let now = database_time(&self.database).await?;
+        watch.begins_at(now);
+        let known = known.map(|known| known.min(now));
+        let missed = known.map(|known| Missed::since(self.database.clone(), account, known));
+        let mut opening = String::new();
+        write_id(&mut opening, known.unwrap_or(now).timestamp_micros());
+        let reader = self.reader(key);
+        Ok(EventStream::new(
             watch,
-            (account, id),
-            start,
-            self.access.clone(),
-            key,
-            self.heartbeat,
+            Told::of_account(),
+            missed,
+            &opening,
+            reader,
         ))
+    }
+
+    fn reader(&self, key: Option<ApiKeyId>) -> Reader {
+        Reader {
+            access: self.access.clone(),
+            key,
+            heartbeat: self.heartbeat,
+        }
     }
 }
 

@@ -20,6 +20,19 @@ impl Seen {
         }
     }
 
+    /// Somebody was told of this version, and of nothing before.
+    pub(super) const fn first(version: i64) -> Self {
+        Self {
+            newest: version,
+            before: 0,
+        }
+    }
+
+    /// The newest version.
+    pub(super) const fn newest(&self) -> i64 {
+        self.newest
+    }
+
     /// Notes a version. False where it was told before.
     pub(super) fn note(&mut self, version: i64) -> bool {
         if version > self.newest {

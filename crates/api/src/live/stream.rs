@@ -1,98 +1,90 @@
-//! What a caller receives: server-sent events, as the HTML standard defines them.
+//! One stream, from its opening to its end.
 
 use std::{
     convert::Infallible,
-    fmt::Write as _,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use domain::{ApiKeyId, Change, ChangeEvent};
 use futures_util::{Stream, stream};
-use serde::Serialize;
-use tokio::time::{Interval, MissedTickBehavior, interval};
-use uuid::Uuid;
+use storage_postgres::StorageError;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::{
+    event::{HEARTBEAT, write_event, write_retry},
+    missed::Missed,
+    recent::Recent,
     seen::Seen,
-    watchers::{ProductKey, Watch},
+    watchers::Watch,
 };
 use crate::access::Access;
 
 /// How often a stream asks whether its key is still good, at most.
 const CHECK: Duration = Duration::from_secs(3);
-/// What is sent where there is nothing to say, so that whoever stands between does not take the stream for dead.
-const HEARTBEAT: &[u8] = b":\n\n";
 /// Changes that are sent together.
 const TOGETHER: usize = 32;
-/// After how many milliseconds a caller who has lost the stream comes back, at least; up to as many again are added, so
-/// that those of a process that ended do not come back together.
-const RETRY_MS: u64 = 1_000;
+/// Products of an account that a stream remembers to have told of. The outbox repeats a change within half a second.
+const MEMORY: usize = 512;
 
 /// A stream of events. It ends where the caller is to come back, or has nothing more to expect.
 pub struct EventStream {
     watch: Watch,
-    seen: Seen,
-    /// What is sent first.
+    told: Told,
+    /// What the caller has missed, to be told first.
+    missed: Option<Missed>,
+    /// What is sent before everything else.
     opening: Option<String>,
-    access: Access,
-    key: Option<ApiKeyId>,
-    heartbeat: Duration,
+    reader: Reader,
     tick: Interval,
     sent_at: Instant,
     is_over: bool,
 }
 
-/// Where a stream of a product begins.
-pub(super) struct Start {
-    /// The version that the product is of.
-    pub(super) version: i64,
-    /// The version that the caller has.
-    pub(super) known: Option<i64>,
+/// Who reads a stream.
+pub(super) struct Reader {
+    pub(super) access: Access,
+    pub(super) key: Option<ApiKeyId>,
+    /// The longest silence.
+    pub(super) heartbeat: Duration,
 }
 
-/// The data of an event: what changed. The rest is to be read.
-#[derive(Serialize)]
-struct Data {
-    /// The product, or the picture where it is one that changed; as in what webhooks are told.
-    id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product_id: Option<Uuid>,
-    version: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
+/// What a stream tells of, and what it has told.
+pub(super) enum Told {
+    /// One product.
+    Product(Seen),
+    /// All products of an account.
+    Account(Recent),
+}
+
+impl Told {
+    /// Nothing yet of an account.
+    pub(super) fn of_account() -> Self {
+        Self::Account(Recent::new(MEMORY))
+    }
 }
 
 impl EventStream {
-    pub(super) fn of_product(
+    /// One that begins with `opening`.
+    pub(super) fn new(
         watch: Watch,
-        (account, id): ProductKey,
-        start: Start,
-        access: Access,
-        key: Option<ApiKeyId>,
-        heartbeat: Duration,
+        told: Told,
+        missed: Option<Missed>,
+        opening: &str,
+        reader: Reader,
     ) -> Self {
-        let mut opening = format!("retry: {}\n\n", RETRY_MS + fastrand::u64(..RETRY_MS));
-        let mut seen = Seen::up_to(start.version);
-        if start.known != Some(start.version) {
-            let change = Change::of_product(ChangeEvent::ProductUpdated, account, id, start.version);
-            write_event(&mut opening, &change);
-            // What lies between may still be told, by its own name.
-            if let Some(known) = start.known.filter(|known| *known < start.version) {
-                seen = Seen::up_to(known);
-                seen.note(start.version);
-            }
-        }
-        let mut tick = interval(CHECK.min(heartbeat));
+        let mut text = String::new();
+        write_retry(&mut text);
+        text.push_str(opening);
+        let period = CHECK.min(reader.heartbeat);
+        let mut tick = interval_at(tokio::time::Instant::now() + period, period);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             watch,
-            seen,
-            opening: Some(opening),
-            access,
-            key,
-            heartbeat,
+            told,
+            missed,
+            opening: Some(text),
+            reader,
             tick,
             sent_at: Instant::now(),
             is_over: false,
@@ -102,15 +94,18 @@ impl EventStream {
     /// The bytes, as they come.
     pub fn into_bytes(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         stream::unfold(self, |mut events| async move {
-            let bytes = events.next().await?;
+            let text = events.next().await?;
             events.sent_at = Instant::now();
-            Some((Ok(bytes), events))
+            Some((Ok(text.into()), events))
         })
     }
 
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<String> {
         if let Some(opening) = self.opening.take() {
-            return Some(opening.into());
+            return Some(opening);
+        }
+        if let Some(text) = self.catch_up().await {
+            return Some(text);
         }
         let mut changes = Vec::new();
         while !self.is_over {
@@ -121,19 +116,19 @@ impl EventStream {
                     if count == 0 {
                         return None;
                     }
-                    let text = self.write(&changes);
+                    let text = self.write(changes.iter().map(AsRef::as_ref));
                     if !text.is_empty() {
-                        return Some(text.into());
+                        return Some(text);
                     }
                     changes.clear();
                 }
                 _ = self.tick.tick() => {
-                    if let Some(key) = self.key && !self.access.is_still_good(key).await {
+                    if let Some(key) = self.reader.key && !self.reader.access.is_still_good(key).await {
                         return None;
                     }
                     // One tick early rather than late.
-                    if self.sent_at.elapsed() + self.tick.period() > self.heartbeat {
-                        return Some(Bytes::from_static(HEARTBEAT));
+                    if self.sent_at.elapsed() + self.tick.period() > self.reader.heartbeat {
+                        return Some(HEARTBEAT.to_owned());
                     }
                 }
             }
@@ -141,38 +136,60 @@ impl EventStream {
         None
     }
 
-    fn write(&mut self, changes: &[Arc<Change>]) -> String {
+    /// Some of what was missed; none where nothing is left of it, or the stream is over because it cannot be told.
+    async fn catch_up(&mut self) -> Option<String> {
+        while let Some(missed) = &mut self.missed {
+            // What is to be told meanwhile waits, so that nobody goes on from a later time than this.
+            let page = match missed.next().await {
+                Ok(page) if !self.watch.changes.is_closed() => page,
+                outcome => {
+                    self.give_up(outcome.err());
+                    return None;
+                }
+            };
+            let Some(page) = page else {
+                self.missed = None;
+                break;
+            };
+            let text = self.write(&page);
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// The caller comes back, and goes on from where this has left off.
+    fn give_up(&mut self, error: Option<StorageError>) {
+        if let Some(error) = error {
+            tracing::debug!(%error, "what a stream has missed cannot be read; it ends");
+        }
+        self.missed = None;
+        self.is_over = true;
+    }
+
+    fn write<'a>(&mut self, changes: impl IntoIterator<Item = &'a Change>) -> String {
         let mut text = String::new();
         for change in changes {
-            if self.is_over {
-                break;
-            }
-            self.is_over = change.event == ChangeEvent::ProductDeleted;
-            // Where the row is found missing, its last version may be older than what was told.
-            if self.seen.note(change.version) || self.is_over {
-                write_event(&mut text, change);
+            match &mut self.told {
+                Told::Product(seen) => {
+                    self.is_over = change.event == ChangeEvent::ProductDeleted;
+                    // Where the row is found missing, its last version may be older than what was told.
+                    if seen.note(change.version) || self.is_over {
+                        write_event(&mut text, change, Some(change.version));
+                    }
+                    if self.is_over {
+                        break;
+                    }
+                }
+                Told::Account(recent) => {
+                    if recent.note(change.product_id, change.version) {
+                        let id = change.changed_at.map(|time| time.timestamp_micros());
+                        write_event(&mut text, change, id);
+                    }
+                }
             }
         }
         text
     }
-}
-
-fn write_event(text: &mut String, change: &Change) {
-    let (id, product_id) = match change.image_id {
-        Some(image) => (image.uuid(), Some(change.product_id.uuid())),
-        None => (change.product_id.uuid(), None),
-    };
-    let data = Data {
-        id,
-        product_id,
-        version: change.version,
-        status: change.event.image_status().map(domain::ImageStatus::as_str),
-    };
-    // Neither can fail.
-    let data = serde_json::to_string(&data).unwrap_or_default();
-    let _ = write!(
-        text,
-        "event: {}\nid: {}\ndata: {data}\n\n",
-        change.event, change.version
-    );
 }

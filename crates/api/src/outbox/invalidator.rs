@@ -5,7 +5,10 @@
 //! done already, and doing it again does no harm. What matters is the rest: the process ended in between, or Redis was
 //! away.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use domain::Change;
 use storage_postgres::{
@@ -107,6 +110,7 @@ impl Invalidator {
     }
 
     async fn drain(&self) -> Result<Drained, StorageError> {
+        let is_told = &AtomicBool::new(true);
         let carry_out = |changes: Vec<Change>| async move {
             let taken = match &self.cache {
                 Some(cache) => {
@@ -118,18 +122,19 @@ impl Invalidator {
                 }
                 None => vec![true; changes.len()],
             };
-            if taken.contains(&false) || self.tell(&changes).await {
-                taken
-            } else {
-                vec![false; changes.len()]
+            // What stays is told another time.
+            if taken.contains(&true) {
+                is_told.store(self.live.publish(&changes).await, Ordering::Relaxed);
             }
+            taken
         };
-        invalidations_drain(&self.database, BATCH_SIZE, carry_out).await
-    }
-
-    /// Tells those who watch. Where Redis does not take it, all processes are told to look at the rows, so that the
-    /// outbox does not fill up for want of a Redis that nothing else needs.
-    async fn tell(&self, changes: &[Change]) -> bool {
-        self.live.publish(changes).await || cache_doubt_announce(&self.database).await.is_ok()
+        let drained = invalidations_drain(&self.database, BATCH_SIZE, carry_out).await?;
+        // Those who watch hold up no row: the outbox must not fill up for want of a Redis that nothing else needs.
+        if !is_told.load(Ordering::Relaxed)
+            && let Err(error) = cache_doubt_announce(&self.database).await
+        {
+            tracing::debug!(%error, "changes are told to nobody; they are found in the rows");
+        }
+        Ok(drained)
     }
 }

@@ -1,6 +1,7 @@
 //! Event streams, as those who watch see them.
 
 mod access;
+mod account;
 mod bounds;
 mod cost;
 mod outages;
@@ -66,9 +67,7 @@ impl Events {
                 self.text = rest;
                 return Some(block);
             }
-            let bytes = timeout(SOON, self.body.next())
-                .await
-                .expect("nothing more came in time")?;
+            let bytes = timeout(SOON, self.body.next()).await.unwrap()?;
             self.text.push_str(std::str::from_utf8(&bytes.unwrap()).unwrap());
         }
     }
@@ -84,7 +83,7 @@ impl Events {
 
     /// The next event, which must be this one.
     async fn expect(&mut self, name: &str, version: i64) -> Event {
-        let event = self.next().await.expect("the stream goes on");
+        let event = self.next().await.unwrap();
         assert_eq!(
             (event.name.as_str(), &event.data["version"]),
             (name, &json!(version))
@@ -96,7 +95,7 @@ impl Events {
     async fn until(&mut self, version: i64) -> Vec<Event> {
         let mut events = Vec::new();
         loop {
-            let event = self.next().await.expect("the stream goes on");
+            let event = self.next().await.unwrap();
             events.push(event);
             if events
                 .last()

@@ -7,7 +7,7 @@ use super::{Events, rename};
 use crate::{app::TestApp, results::Worker};
 
 /// An api that reaches Redis through a line.
-async fn start() -> (Proxy, TestApp) {
+pub(super) async fn start() -> (Proxy, TestApp) {
     let redis = TestRedis::create();
     let proxy = Proxy::start(format!("{}:{}", redis.host, redis.port)).await;
     let port = proxy.address().port().to_string();
