@@ -2,7 +2,7 @@
 //!
 //! `http` extracts, calls and renders; `products` decides; `outbox` carries jobs to the broker and changes to the
 //! cache; `results` brings the workers' answers back; `reconciler` asks again where none came; `webhooks` tells others
-//! what happened. `application` puts the parts together.
+//! what happened, and `live` those who watch. `application` puts the parts together.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod access;
 pub mod application;
 pub mod commands;
 pub mod http;
+pub mod live;
 pub mod outbox;
 pub mod products;
 pub mod reconciler;

@@ -72,6 +72,11 @@ identifier! {
     ApiKeyId
 }
 
+impl ProductId {
+    /// Comes before every product's.
+    pub const FIRST: Self = Self(Uuid::nil());
+}
+
 impl AccountId {
     /// The account `default`, which every call acts as while authentication is off. The first migration creates it.
     pub const DEFAULT: Self = Self(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));

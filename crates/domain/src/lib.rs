@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod cursor;
 pub mod expected;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod scope;
 pub mod webhook;
 mod words;
 
+pub use change::{Change, ChangeEvent};
 pub use expected::{Expected, Versions};
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, ApiKeyId, ImageId, ProductId, WebhookDeliveryId, WebhookEndpointId};

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ImageId, ImageStatus, ImagesStatus, ProductId};
+use domain::{AccountId, Change, ChangeEvent, ImageId, ImageStatus, ImagesStatus, ProductId};
 use futures_util::future::join4;
 use messages::{ImagePurgeV1, ImageResult, Job, Message as _};
 
@@ -23,17 +23,10 @@ use crate::{
 };
 
 /// What came of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// The product shows it now.
-    Changed {
-        /// Whose product it is.
-        account_id: AccountId,
-        /// The product.
-        product_id: ProductId,
-        /// The version that it is of now.
-        version: i64,
-    },
+    Changed(Change),
     /// It told nothing new: it came twice, too late, or for an earlier asking.
     Unchanged,
     /// A picture that is shown could not be made again. It stays as it is, and what was stored will be deleted.
@@ -106,7 +99,9 @@ pub(crate) async fn image_result_apply_in_txn(
     image.status = target.status;
     let version = locked.next_version();
     let news = news(result, &locked, was_unfinished);
-    entries.push(OutboxEntry::invalidation(account_id, target.product_id, version)?);
+    let change = Change::of_product(event(result), account_id, target.product_id, version);
+    let change = change.about(target.image_id);
+    entries.push(OutboxEntry::change(&change)?);
     let (written, touched, inserted, told) = join4(
         image_write_in_txn(connection, account_id, result, &target),
         product_touch_in_txn(connection, &locked),
@@ -115,14 +110,19 @@ pub(crate) async fn image_result_apply_in_txn(
     )
     .await;
     written?;
-    touched?;
+    let updated_at = touched?;
     inserted?;
     told?;
-    Ok(End::Commit(Applied::Changed {
-        account_id,
-        product_id: target.product_id,
-        version,
-    }))
+    Ok(End::Commit(Applied::Changed(change.at(updated_at))))
+}
+
+/// What a result is to those who watch.
+const fn event(result: &ImageResult) -> ChangeEvent {
+    match result {
+        ImageResult::Started(_) => ChangeEvent::ImageProcessing,
+        ImageResult::Processed(_) => ChangeEvent::ImageReady,
+        ImageResult::Failed(_) => ChangeEvent::ImageFailed,
+    }
 }
 
 /// What a result that changes its image is to others: the end of the image, and of all images of the product where it

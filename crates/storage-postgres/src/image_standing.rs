@@ -1,5 +1,6 @@
 //! How far the images of a product are, under the lock of the product.
 
+use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
 };
@@ -131,21 +132,22 @@ pub(crate) async fn product_lock_in_txn(
     }))
 }
 
-/// Sums up the images of a product, as they stand in `locked`, and gives it its next version.
+/// Sums up the images of a product, as they stand in `locked`, gives it its next version, and says when.
 pub(crate) async fn product_touch_in_txn(
     connection: &AsyncPgConnection,
     locked: &Locked,
-) -> Result<(), StorageError> {
+) -> Result<DateTime<Utc>, StorageError> {
     let row = products::table
         .filter(products::id.eq(locked.product_id.uuid()))
         .filter(products::account_id.eq(locked.account_id.uuid()));
     let images_status = ImagesStatus::of(locked.images.iter().map(|image| image.status));
     let now = greatest(diesel::dsl::now.into_sql::<Timestamptz>(), products::updated_at);
-    let update = diesel::update(row).set((
-        products::images_status.eq(images_status.as_str()),
-        products::version.eq(locked.next_version()),
-        products::updated_at.eq(now),
-    ));
-    Prepared(update).execute(&mut &*connection).await?;
-    Ok(())
+    let update = diesel::update(row)
+        .set((
+            products::images_status.eq(images_status.as_str()),
+            products::version.eq(locked.next_version()),
+            products::updated_at.eq(now),
+        ))
+        .returning(products::updated_at);
+    Ok(Prepared(update).get_result(&mut &*connection).await?)
 }

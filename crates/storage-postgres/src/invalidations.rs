@@ -1,13 +1,14 @@
-//! Products that wait to be taken out of the cache: rows of the outbox of their own kind.
+//! Changes that wait to reach the cache and those who watch: rows of the outbox of their own kind.
 //!
-//! Whoever changes a product tells the cache after the commit. The row is for when that does not happen, because the
-//! process has ended or the cache is away: it stays until some process has carried it out.
+//! Whoever changes a product tells both after the commit. The row is for when that does not happen, because the process
+//! has ended or Redis is away: it stays until some process has carried it out.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _, dsl::max};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ProductId};
+use domain::{Change, ChangeEvent, ImageId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,18 +29,7 @@ pub(crate) const TYPE_NAME: &str = "product.changed.v1";
 /// The longest that rows are held while they are carried out. The cache has timeouts of its own, far below this.
 const CARRY_OUT_LIMIT: Duration = Duration::from_secs(30);
 
-/// A product whose older versions must not be read from the cache any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalidation {
-    /// Whose product it is.
-    pub account_id: AccountId,
-    /// The product.
-    pub product_id: ProductId,
-    /// The version that it is of at least; of a deleted one, the version after its last.
-    pub floor: i64,
-}
-
-/// Hands up to `limit` of the oldest invalidations to `carry_out`, and deletes those for which it answers true, in their
+/// Hands up to `limit` of the oldest of these changes to `carry_out`, and deletes those for which it answers true, in their
 /// order; a missing answer is a no. Rows that another drain holds are passed over, so any number may run side by side.
 ///
 /// # Errors
@@ -50,7 +40,7 @@ pub async fn invalidations_drain<C, F>(
     carry_out: C,
 ) -> Result<Drained, StorageError>
 where
-    C: FnOnce(Vec<Invalidation>) -> F,
+    C: FnOnce(Vec<Change>) -> F,
     F: Future<Output = Vec<bool>>,
 {
     let lease = database.lease().await?;
@@ -109,18 +99,19 @@ pub async fn invalidations_pending(database: &Database, newest: i64) -> Result<b
         .await
 }
 
-/// The body of such a row.
-pub(crate) fn encode(floor: i64) -> Result<Vec<u8>, StorageError> {
-    serde_json::to_vec(&json!({ "version": floor }))
-        .map_err(|error| StorageError::value("an invalidation", error))
+/// The body of a row. The release before wrote, and reads, the version alone.
+pub(crate) fn encode(change: &Change) -> Result<Vec<u8>, StorageError> {
+    let image_id = change.image_id.map(ImageId::uuid);
+    let body = json!({"version": change.version, "event": change.event.as_str(), "image_id": image_id});
+    serde_json::to_vec(&body).map_err(|error| StorageError::value("an invalidation", error))
 }
 
-type Row = (i64, Option<Uuid>, Uuid, Vec<u8>);
+type Row = (i64, Option<Uuid>, Uuid, Vec<u8>, DateTime<Utc>);
 
 async fn invalidations_lock_in_txn(
     connection: &AsyncPgConnection,
     limit: u16,
-) -> Result<(Vec<i64>, Vec<Invalidation>), StorageError> {
+) -> Result<(Vec<i64>, Vec<Change>), StorageError> {
     let rows: Vec<Row> = outbox::table
         .filter(IsInvalidation)
         .select((
@@ -128,6 +119,7 @@ async fn invalidations_lock_in_txn(
             outbox::account_id,
             outbox::correlation_id,
             outbox::body,
+            outbox::created_at,
         ))
         .order(outbox::id.asc())
         .limit(limit.into())
@@ -136,25 +128,29 @@ async fn invalidations_lock_in_txn(
         .load(&mut &*connection)
         .await?;
     let ids = rows.iter().map(|row| row.0).collect();
-    let invalidations = rows
-        .into_iter()
-        .map(invalidation_read)
-        .collect::<Result<_, _>>()?;
-    Ok((ids, invalidations))
+    let changes = rows.into_iter().map(change_read).collect::<Result<_, _>>()?;
+    Ok((ids, changes))
 }
 
-fn invalidation_read((_, account_id, product_id, body): Row) -> Result<Invalidation, StorageError> {
+fn change_read((_, account_id, product_id, body, written_at): Row) -> Result<Change, StorageError> {
     let unreadable = |what: &str| StorageError::value("an invalidation", what.to_owned());
     let body: Value =
         serde_json::from_slice(&body).map_err(|error| StorageError::value("an invalidation", error))?;
-    Ok(Invalidation {
+    let text = |field: &str| body.get(field).and_then(Value::as_str);
+    // A later release may have written a word that is not known here.
+    let event = text("event").and_then(|word| word.parse().ok());
+    Ok(Change {
+        event: event.unwrap_or(ChangeEvent::ProductUpdated),
         account_id: account_id
             .ok_or_else(|| unreadable("it names no account"))?
             .into(),
         product_id: product_id.into(),
-        floor: body
+        version: body
             .get("version")
             .and_then(Value::as_i64)
             .ok_or_else(|| unreadable("it names no version"))?,
+        image_id: text("image_id").and_then(|id| id.parse().ok()),
+        // Both are the beginning of the transaction.
+        changed_at: Some(written_at),
     })
 }

@@ -8,8 +8,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account_changes;
 pub mod accounts;
 pub mod api_keys;
+pub mod changes;
 pub mod config;
 pub mod database;
 pub mod error;
@@ -34,6 +36,7 @@ pub mod outbox;
 mod outbox_write;
 pub mod product_batch;
 pub mod product_create;
+pub mod product_deletions;
 pub mod product_list;
 pub mod product_update;
 pub mod products;
@@ -47,10 +50,12 @@ pub mod webhook_endpoints;
 mod webhook_events;
 pub mod webhook_upkeep;
 
+pub use account_changes::{ChangePosition, FoundChange, account_changes, database_time, longest_transaction};
 pub use accounts::{account_create, account_find, accounts_list};
 pub use api_keys::{
     ApiKey, NewApiKey, api_key_find, api_key_insert, api_key_revoke, api_key_rotate, api_keys_list,
 };
+pub use changes::{product_version, product_versions};
 pub use config::{ConfigError, DatabaseConfig};
 pub use database::Database;
 pub use error::StorageError;
@@ -67,13 +72,14 @@ pub use image_reprocess_progress::{
 };
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
-pub use invalidations::{Invalidation, invalidations_drain, invalidations_newest, invalidations_pending};
+pub use invalidations::{invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
 pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, orphans_purge};
 pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_write::Cause;
 pub use product_batch::products_create;
 pub use product_create::{Created, product_create};
+pub use product_deletions::{DELETIONS_KEPT, product_deletions_purge};
 pub use product_list::product_list;
 pub use product_update::{Deleted, Updated, product_delete, product_update};
 pub use products::product_get;

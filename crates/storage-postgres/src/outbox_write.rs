@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{Array, Bytea, Interval, Nullable, Text, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ProductId};
+use domain::{AccountId, Change, ChangeEvent, ProductId};
 use messages::{Envelope, Message, Work};
 
 use crate::{
@@ -79,18 +79,24 @@ impl OutboxEntry {
         Self { hold, ..self }
     }
 
-    /// Takes a product out of the cache that is of `version` now.
+    /// Takes a product out of the cache that is of `version` now, and tells those who watch that it changed.
     pub(crate) fn invalidation(
         account: AccountId,
         product: ProductId,
         version: i64,
     ) -> Result<Self, StorageError> {
+        let event = ChangeEvent::ProductUpdated;
+        Self::change(&Change::of_product(event, account, product, version))
+    }
+
+    /// Takes a product out of the cache that has changed, and tells those who watch in what way.
+    pub(crate) fn change(change: &Change) -> Result<Self, StorageError> {
         Ok(Self {
-            account: Some(account),
+            account: Some(change.account_id),
             work: invalidations::WORK,
             type_name: invalidations::TYPE_NAME,
-            envelope: Envelope::first(product.uuid(), None, None),
-            body: invalidations::encode(version)?,
+            envelope: Envelope::first(change.product_id.uuid(), None, None),
+            body: invalidations::encode(change)?,
             hold: Duration::ZERO,
         })
     }

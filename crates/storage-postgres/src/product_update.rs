@@ -5,8 +5,8 @@ use diesel::{
     ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, Expected, Product, ProductDraft, ProductId, WebhookEvent};
-use futures_util::future::{join, join3};
+use domain::{AccountId, Change, ChangeEvent, Expected, Product, ProductDraft, ProductId, WebhookEvent};
+use futures_util::future::{join, join3, join4};
 use messages::{ImagePurgeV1, Job};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::{
     expression::{Prepared, greatest},
     lease::End,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
+    product_deletions::product_deletion_insert_in_txn,
     products::{metadata_json, product_find},
     schema::products,
     webhook_events::{WebhookNews, webhook_news_insert_in_txn},
@@ -194,19 +195,22 @@ pub async fn product_delete(
                 .collect::<Result<Vec<_>, _>>()?;
             // A reader may still hold the last version; the one after it never comes.
             let after_last = product.version + 1;
-            entries.push(OutboxEntry::invalidation(account, id, after_last)?);
+            let change = Change::of_product(ChangeEvent::ProductDeleted, account, id, after_last);
+            entries.push(OutboxEntry::change(&change)?);
             let news = WebhookNews::of_product(WebhookEvent::ProductDeleted, id, after_last);
             // Its images go with it, by the foreign key.
             let delete = diesel::delete(row).execute(&mut &*connection);
-            let (deleted, inserted, told) = join3(
+            let (deleted, inserted, told, noted) = join4(
                 delete,
                 outbox_insert_in_txn(connection, &entries),
                 webhook_news_insert_in_txn(connection, account, &[news]),
+                product_deletion_insert_in_txn(connection, &change),
             )
             .await;
             deleted?;
             inserted?;
             told?;
+            noted?;
             Ok(End::Commit(Deleted::Done {
                 version: product.version,
             }))

@@ -58,6 +58,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    product_deletions (account_id, deleted_at, product_id) {
+        account_id -> Uuid,
+        product_id -> Uuid,
+        version -> BigInt,
+        deleted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     images (id) {
         id -> Uuid,
         account_id -> Uuid,

@@ -1,4 +1,5 @@
-//! Redis: the shared copy of single products, as the bytes that are sent to callers, and how often they call.
+//! Redis: the shared copy of single products, as the bytes that are sent to callers; how often they call; and what
+//! changes, told to all processes.
 //!
 //! Everything here fails open. A Redis that is away, refuses or hangs costs a bounded time and then gives a miss;
 //! the truth is always in PostgreSQL.
@@ -10,6 +11,7 @@ mod config;
 mod error;
 mod frame;
 mod link;
+mod live;
 mod pulse;
 mod rate;
 mod scripts;
@@ -21,6 +23,7 @@ pub use cache::Cache;
 pub use config::CacheConfig;
 pub use error::Error;
 pub use frame::Lookup;
+pub use live::{LiveChannel, Subscription};
 pub use rate::{Quota, RateLimiter, Taken};
 pub use ticket::Ticket;
 pub use trust::CatchUp;

@@ -197,7 +197,7 @@ fn connect(client: &Client, response_timeout: Duration) -> Result<Shared, Error>
     })
 }
 
-fn as_config(error: &impl ToString) -> Error {
+pub(crate) fn as_config(error: &impl ToString) -> Error {
     Error::Config {
         reason: error.to_string(),
     }

@@ -97,6 +97,14 @@ impl Access {
         }
     }
 
+    /// True while callers with this key are let in; also where that cannot be found out for the moment.
+    pub async fn is_still_good(&self, key: ApiKeyId) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Keys(keyring) => keyring.is_good(key).await.unwrap_or(true),
+        }
+    }
+
     /// Tells who calls by the header `Authorization` (RFC 6750, section 2.1).
     ///
     /// # Errors

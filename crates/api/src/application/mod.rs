@@ -21,7 +21,7 @@ use runtime::{
     settings::{AuthMode, ForwardedHeader},
 };
 use storage_postgres::{Database, OutboxPart};
-use storage_redis::RateLimiter;
+use storage_redis::{LiveChannel, RateLimiter};
 use storage_s3::PublicUrls;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ use crate::{
         in_flight::InFlight,
         json::{BodyLimit, BodyTimeout},
     },
+    live::{Hearing, Live, LiveConfig},
     outbox::{Invalidator, Relay, Wakeups},
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
@@ -55,6 +56,7 @@ pub struct Application {
     relay: Relay,
     backfill_relay: Relay,
     invalidator: Invalidator,
+    hearing: Hearing,
     reconciler: Reconciler,
     deliverer: Deliverer,
     tokens: Option<Tokens>,
@@ -91,6 +93,7 @@ impl Application {
         let catalogue = Catalogue {
             database: database.clone(),
             cache,
+            live: LiveChannel::new(&parts::cache_config(settings))?,
             urls: PublicUrls::new(&parts::s3_config(settings)),
             currency: currency(settings)?,
         };
@@ -104,10 +107,13 @@ impl Application {
             _ => Access::Open,
         };
         let (keyring, tokens) = (access.keyring().cloned(), access.tokens().cloned());
+        let channel = catalogue.live.clone();
+        let (live, hearing) = Live::new(database.clone(), channel, access.clone(), live_config(settings));
         let shared = Shared {
             access: web::Data::new(access),
             limits: web::Data::new(limits(settings)?),
             catalogue: web::Data::new(catalogue.clone()),
+            live: web::Data::new(live.clone()),
             health: health.clone(),
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
@@ -125,7 +131,7 @@ impl Application {
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);
         let cache = catalogue.cache.clone();
         let address = parts::database_config(settings);
-        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring);
+        let wakeups = Wakeups::new(address, outbox.poll_interval, cache.clone(), keyring, live);
         let relay = |part| {
             let (database, broker) = (database.clone(), broker.clone());
             Relay::new(database, broker, part, batch_size, wakeups.of_outbox())
@@ -142,7 +148,8 @@ impl Application {
             operators: listen::listen_to_operators(settings, health, metrics)?,
             relay: relay(OutboxPart::Ordinary),
             backfill_relay: relay(OutboxPart::Backfill),
-            invalidator: Invalidator::new(database.clone(), cache),
+            invalidator: Invalidator::new(database.clone(), cache, catalogue.live.clone()),
+            hearing,
             reconciler: Reconciler::new(catalogue.clone(), broker.clone(), reconciler_config(settings)),
             deliverer,
             tokens,
@@ -181,6 +188,7 @@ impl Application {
             relay,
             backfill_relay,
             invalidator,
+            hearing,
             reconciler,
             deliverer,
             tokens,
@@ -202,6 +210,7 @@ impl Application {
         running.spawn("relay", relay.run(stop.clone()).map(Ok));
         running.spawn("backfill relay", backfill_relay.run(stop.clone()).map(Ok));
         running.spawn("invalidator", invalidator.run(stop.clone()).map(Ok));
+        running.spawn("live events", hearing.run(stop.clone()).map(Ok));
         running.spawn("reconciler", reconciler.run(stop.clone()).map(Ok));
         running.spawn("webhooks", deliverer.run(stop.clone()).map(Ok));
         if let Some(tokens) = tokens {
@@ -259,6 +268,13 @@ async fn finish(shutdown: &Shutdown, callers: &ServerHandle, mut running: Runnin
             requests = in_flight.count(),
             "not finished within shutdown.grace; these are cut off, and what was not committed is done again"
         );
+    }
+}
+
+fn live_config(settings: &Settings) -> LiveConfig {
+    LiveConfig {
+        max_streams: settings.server.max_streams,
+        heartbeat: settings.server.stream_heartbeat,
     }
 }
 

@@ -16,6 +16,7 @@ mod idempotency;
 pub mod in_flight;
 pub mod json;
 mod limits;
+mod live;
 mod page;
 mod pages;
 pub mod problem;
@@ -48,6 +49,7 @@ use self::{
 };
 use crate::{
     access::{Access, Limits},
+    live::Live,
     products::Catalogue,
 };
 use runtime::health::Health;
@@ -57,6 +59,8 @@ use runtime::health::Health;
 pub struct Shared {
     /// The use cases' parts.
     pub catalogue: web::Data<Catalogue>,
+    /// Where changes are watched.
+    pub live: web::Data<Live>,
     /// How callers are told apart.
     pub access: web::Data<Access>,
     /// How often they may call; none where that is not limited.
@@ -100,6 +104,7 @@ pub fn application(
         .split_for_parts();
     documentation::complete(&mut document);
     app.app_data(shared.catalogue)
+        .app_data(shared.live)
         .app_data(shared.access)
         .app_data(shared.limits)
         .app_data(shared.health)
@@ -145,6 +150,7 @@ fn configure(config: &mut ServiceConfig<'_>) {
     config.configure(health::configure).service(
         scope("/api/v1")
             .configure(products::configure)
+            .configure(live::configure)
             .configure(webhooks::configure),
     );
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use storage_postgres::StorageError;
 use utoipa::ToSchema;
 
-use crate::{products::ProductError, webhooks::WebhookError};
+use crate::{live::LiveError, products::ProductError, webhooks::WebhookError};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -298,6 +298,19 @@ impl From<WebhookError> for Problem {
                 Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
             }
             WebhookError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::TooMany => Self::busy("The service has as many event streams open as it may have."),
+            LiveError::Stopping => {
+                Self::unavailable("This process is about to end; another takes its place.")
+            }
+            LiveError::NotFound => ProductError::NotFound.into(),
+            LiveError::Storage(error) => error.into(),
         }
     }
 }

@@ -1,17 +1,21 @@
-//! Carries out against Redis what transactions have left in the outbox for the cache. Any number of replicas may run
-//! one.
+//! Carries out against Redis what transactions have left in the outbox for the cache and for those who watch. Any number
+//! of replicas may run one.
 //!
-//! Whoever changes a product tells the cache itself, right after the commit; so most of what is found here has been
+//! Whoever changes a product tells both itself, right after the commit; so most of what is found here has been
 //! done already, and doing it again does no harm. What matters is the rest: the process ended in between, or Redis was
 //! away.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use domain::Change;
 use storage_postgres::{
-    Database, Drained, Invalidation, StorageError, invalidations_drain, invalidations_newest,
+    Database, Drained, StorageError, cache_doubt_announce, invalidations_drain, invalidations_newest,
     invalidations_pending,
 };
-use storage_redis::Cache;
+use storage_redis::{Cache, LiveChannel};
 use tokio_util::sync::CancellationToken;
 
 use crate::troubles::Troubles;
@@ -29,6 +33,7 @@ pub struct Invalidator {
     database: Database,
     /// None where caching is off; the rows are deleted all the same.
     cache: Option<Cache>,
+    live: LiveChannel,
 }
 
 /// How a turn has ended.
@@ -43,8 +48,12 @@ enum Turn {
 
 impl Invalidator {
     /// One that has not begun.
-    pub fn new(database: Database, cache: Option<Cache>) -> Self {
-        Self { database, cache }
+    pub fn new(database: Database, cache: Option<Cache>, live: LiveChannel) -> Self {
+        Self {
+            database,
+            cache,
+            live,
+        }
     }
 
     /// Runs until `stop`. A batch that is under way is finished.
@@ -101,16 +110,31 @@ impl Invalidator {
     }
 
     async fn drain(&self) -> Result<Drained, StorageError> {
-        let carry_out = |rows: Vec<Invalidation>| async move {
-            let Some(cache) = &self.cache else {
-                return vec![true; rows.len()];
+        let is_told = &AtomicBool::new(true);
+        let carry_out = |changes: Vec<Change>| async move {
+            let taken = match &self.cache {
+                Some(cache) => {
+                    let floors: Vec<_> = changes
+                        .iter()
+                        .map(|change| (change.account_id, change.product_id, change.version))
+                        .collect();
+                    cache.products_invalidate(&floors).await
+                }
+                None => vec![true; changes.len()],
             };
-            let floors: Vec<_> = rows
-                .iter()
-                .map(|row| (row.account_id, row.product_id, row.floor))
-                .collect();
-            cache.products_invalidate(&floors).await
+            // What stays is told another time.
+            if taken.contains(&true) {
+                is_told.store(self.live.publish(&changes).await, Ordering::Relaxed);
+            }
+            taken
         };
-        invalidations_drain(&self.database, BATCH_SIZE, carry_out).await
+        let drained = invalidations_drain(&self.database, BATCH_SIZE, carry_out).await?;
+        // Those who watch hold up no row: the outbox must not fill up for want of a Redis that nothing else needs.
+        if !is_told.load(Ordering::Relaxed)
+            && let Err(error) = cache_doubt_announce(&self.database).await
+        {
+            tracing::debug!(%error, "changes are told to nobody; they are found in the rows");
+        }
+        Ok(drained)
     }
 }

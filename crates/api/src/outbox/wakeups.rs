@@ -1,6 +1,6 @@
 //! Hears what the database passes on between processes, through a connection that only listens: wakes whoever publishes
-//! from the outbox or delivers to webhooks, has the cache catch up that missed a change, and has keys read anew that have
-//! changed.
+//! from the outbox or delivers to webhooks, has the cache and event streams catch up that missed a change, and has keys
+//! read anew that have changed.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use storage_redis::Cache;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Keyring;
+use crate::{access::Keyring, live::Live};
 
 /// After how long a silence, at most, the connection is asked whether it still lives: for so long a revoked key would
 /// work on a process whose connection was lost without a word.
@@ -24,6 +24,7 @@ pub struct Wakeups {
     cache: Option<Cache>,
     /// None where callers are not told apart.
     keyring: Option<Keyring>,
+    live: Live,
     outbox: watch::Sender<()>,
     webhooks: watch::Sender<()>,
 }
@@ -42,12 +43,14 @@ impl Wakeups {
         poll_interval: Duration,
         cache: Option<Cache>,
         keyring: Option<Keyring>,
+        live: Live,
     ) -> Self {
         Self {
             database,
             pause: poll_interval,
             cache,
             keyring,
+            live,
             outbox: watch::Sender::new(()),
             webhooks: watch::Sender::new(()),
         }
@@ -118,10 +121,11 @@ impl Wakeups {
             if heard.webhooks {
                 self.webhooks.send_replace(());
             }
-            if heard.cache_doubt
-                && let Some(cache) = &self.cache
-            {
-                cache.doubt();
+            if heard.cache_doubt {
+                self.live.doubt();
+                if let Some(cache) = &self.cache {
+                    cache.doubt();
+                }
             }
             if heard.api_keys
                 && let Some(keyring) = &self.keyring

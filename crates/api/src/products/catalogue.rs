@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, Currency, Product, ProductId};
+use domain::{AccountId, Change, Currency, Product, ProductId};
 use storage_postgres::{Database, cache_doubt_announce};
-use storage_redis::Cache;
+use storage_redis::{Cache, LiveChannel};
 use storage_s3::PublicUrls;
 
 use super::body::ProductBody;
@@ -21,6 +21,8 @@ pub struct Catalogue {
     pub database: Database,
     /// Products as they were last answered; none where caching is off.
     pub cache: Option<Cache>,
+    /// Where those who watch are told of changes.
+    pub live: LiveChannel,
     /// Makes addresses of stored objects.
     pub urls: PublicUrls,
     /// The currency of a price that names none.
@@ -45,6 +47,14 @@ impl Catalogue {
             version: product.version,
             body: body.into(),
         }
+    }
+
+    /// Tells those who watch of a change, and takes the product out of the cache, once the change is committed. That the
+    /// former are told keeps nobody waiting.
+    pub async fn changed(&self, change: Change) {
+        let (account, id, version) = (change.account_id, change.product_id, change.version);
+        self.live.announce(change);
+        self.invalidate(account, id, version).await;
     }
 
     /// Takes a product that has changed out of the cache, once its change is committed. Where Redis does not take

@@ -1,6 +1,6 @@
 //! Creating a product.
 
-use domain::{AccountId, NewProduct, Product, ProductId};
+use domain::{AccountId, Change, ChangeEvent, NewProduct, Product, ProductId};
 use serde_json::Value;
 use storage_postgres::{Cause, Created, IdempotencyClaim, StoredAnswer, product_create};
 
@@ -30,6 +30,9 @@ pub async fn create_product(
     let render = |product: &Product| answer(product.id, catalogue.render(product));
     match product_create(&catalogue.database, &product, cause, claim, &render).await? {
         Created::Fresh(product) => {
+            let change =
+                Change::of_product(ChangeEvent::ProductCreated, account, product.id, product.version);
+            catalogue.live.announce(change.at(product.created_at));
             tracing::info!(product_id = %product.id, images = product.images.len(), "product created");
             Ok(CreateAnswer::Fresh(render(&product)))
         }

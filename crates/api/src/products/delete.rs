@@ -1,6 +1,6 @@
 //! Deleting a product.
 
-use domain::{AccountId, Expected, ProductId};
+use domain::{AccountId, Change, ChangeEvent, Expected, ProductId};
 use storage_postgres::{Cause, Deleted, product_delete};
 
 use super::{Catalogue, ProductError};
@@ -19,7 +19,8 @@ pub async fn delete_product(
     match product_delete(&catalogue.database, account, id, expected, cause).await? {
         Deleted::Done { version } => {
             // A reader may still hold the last version; the one after it never comes.
-            catalogue.invalidate(account, id, version + 1).await;
+            let change = Change::of_product(ChangeEvent::ProductDeleted, account, id, version + 1);
+            catalogue.changed(change).await;
             tracing::info!(product_id = %id, "product deleted");
             Ok(())
         }

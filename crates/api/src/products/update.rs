@@ -1,6 +1,6 @@
 //! Changing a product.
 
-use domain::{AccountId, Expected, ProductId};
+use domain::{AccountId, Change, ChangeEvent, Expected, ProductId};
 use serde_json::Value;
 use storage_postgres::{Updated, product_update};
 
@@ -22,7 +22,8 @@ pub async fn update_product(
     let change = |product: &domain::Product| draft::read_patched(&product.draft, patch, catalogue.currency);
     match product_update(&catalogue.database, account, id, expected, change).await? {
         Updated::Changed(product) => {
-            catalogue.invalidate(account, id, product.version).await;
+            let change = Change::of_product(ChangeEvent::ProductUpdated, account, id, product.version);
+            catalogue.changed(change.at(product.updated_at)).await;
             tracing::info!(product_id = %id, version = product.version, "product changed");
             Ok(catalogue.render(&product))
         }

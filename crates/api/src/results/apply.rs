@@ -1,4 +1,4 @@
-//! One answer of a worker, put into the database and out of the cache.
+//! One answer of a worker, put into the database and told to the cache and to those who watch.
 
 use messages::{ImageResult, Message as _};
 use storage_postgres::{Applied, Cause, StorageError, image_result_apply};
@@ -19,12 +19,9 @@ pub(crate) async fn apply_result(
 ) -> Result<(), StorageError> {
     let kind = result.type_name();
     match image_result_apply(&catalogue.database, result, cause).await? {
-        Applied::Changed {
-            account_id,
-            product_id,
-            version,
-        } => {
-            catalogue.invalidate(account_id, product_id, version).await;
+        Applied::Changed(change) => {
+            let (product_id, version) = (change.product_id, change.version);
+            catalogue.changed(change).await;
             tracing::info!(kind, %product_id, version, "result applied");
         }
         Applied::Unchanged => tracing::info!(kind, "result changes nothing"),

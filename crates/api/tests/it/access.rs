@@ -13,22 +13,22 @@ use crate::app::{Answer, TestApp};
 
 const SOON: Duration = Duration::from_secs(20);
 
-struct Guarded {
-    app: TestApp,
-    database: Database,
+pub(crate) struct Guarded {
+    pub(crate) app: TestApp,
+    pub(crate) database: Database,
 }
 
 /// A key as a caller has it.
-struct Key(Token);
+pub(crate) struct Key(pub(crate) Token);
 
 impl Guarded {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let app = TestApp::start_with(&[("PMS__AUTH__MODE", "keys")]).await;
         let database = Database::new(&app.database.config()).unwrap();
         Self { app, database }
     }
 
-    async fn key(&self, account: &str, scope: Scope) -> Key {
+    pub(crate) async fn key(&self, account: &str, scope: Scope) -> Key {
         self.key_until(account, scope, None).await
     }
 
@@ -36,7 +36,7 @@ impl Guarded {
         Key(make_key(&self.database, account, scope, expires_at).await)
     }
 
-    async fn send(&self, method: Method, path: &str, authorization: &str, body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, authorization: &str, body: &str) -> Answer {
         let headers = [
             ("authorization", authorization),
             ("content-type", "application/json"),
@@ -71,7 +71,7 @@ pub(crate) async fn make_key(
 }
 
 impl Key {
-    fn bearer(&self) -> String {
+    pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.0.reveal())
     }
 }

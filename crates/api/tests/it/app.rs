@@ -149,6 +149,16 @@ impl TestApp {
         answer
     }
 
+    /// Begins to read an answer that does not end by itself.
+    pub(crate) async fn open(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = self.client.get(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        // This one counts until the end of the body.
+        request.timeout(Duration::from_secs(120)).send().await.unwrap()
+    }
+
     /// Asks on the operators' port.
     pub(crate) async fn get_from_operators(&self, path: &str) -> Answer {
         read(self.client.get(format!("{}{path}", self.operators))).await

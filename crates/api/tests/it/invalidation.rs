@@ -10,7 +10,7 @@ use crate::app::TestApp;
 const SOON: Duration = Duration::from_secs(20);
 
 /// Changes the name as a process does that ends before it can tell the cache.
-async fn rename_and_die(app: &TestApp, id: &str, name: &str) {
+pub(crate) async fn rename_and_die(app: &TestApp, id: &str, name: &str) {
     let database = Database::new(&app.database.config()).unwrap();
     let id = id.parse().unwrap();
     product_update(&database, AccountId::DEFAULT, id, None, |product| {
@@ -27,7 +27,7 @@ async fn name(app: &TestApp, id: &str) -> String {
     app.product(id).await.body["name"].as_str().unwrap().to_owned()
 }
 
-async fn nothing_waits(app: &TestApp) {
+pub(crate) async fn nothing_waits(app: &TestApp) {
     testkit::eventually(SOON, async || {
         (app.database.count("outbox").await == 0).then_some(())
     })

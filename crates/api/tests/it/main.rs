@@ -16,6 +16,7 @@ mod invalidation;
 mod keys;
 mod limits;
 mod list;
+mod live;
 mod outbox;
 mod problems;
 mod read;

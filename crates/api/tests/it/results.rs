@@ -8,8 +8,9 @@ use domain::{Currency, ImageError, ImageErrorCode, ImageFormat, ImageId, Product
 use messages::{Envelope, ImageFailedV1, ImageProcessedV1, ImageResult, ImageStartedV1, Work};
 use serde_json::{Value, json};
 use storage_postgres::Database;
+use storage_redis::LiveChannel;
 use storage_s3::PublicUrls;
-use testkit::{TestBucket, TestDatabase, eventually};
+use testkit::{TestBucket, TestDatabase, TestRedis, eventually};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Answer, TestApp, redacted};
@@ -40,15 +41,19 @@ impl Worker {
         self.publisher.publish(&envelope, &result).await.unwrap();
     }
 
-    async fn started(&self, attempt: u32) {
+    pub(crate) async fn started(&self, attempt: u32) {
+        self.answer(self.begun(attempt)).await;
+    }
+
+    /// What is answered when an attempt begins.
+    pub(crate) fn begun(&self, attempt: u32) -> ImageResult {
         let (product_id, image_id) = (self.product, self.image);
-        self.answer(ImageResult::Started(ImageStartedV1 {
+        ImageResult::Started(ImageStartedV1 {
             product_id,
             image_id,
             generation: 1,
             attempt,
-        }))
-        .await;
+        })
     }
 
     pub(crate) async fn processed(&self) {
@@ -225,6 +230,7 @@ async fn a_result_that_has_waited_long_for_the_database_goes_back_and_has_used_u
     let catalogue = Catalogue {
         database: Database::new(&room.config()).unwrap(),
         cache: None,
+        live: LiveChannel::new(&TestRedis::create().config()).unwrap(),
         urls: PublicUrls::new(&bucket.config()),
         currency: Currency::parse("EUR").unwrap(),
     };

@@ -41,6 +41,10 @@ pub struct Server {
     pub workers: usize,
     /// Requests at a time; more are refused.
     pub max_in_flight: usize,
+    /// Event streams at a time; more are refused.
+    pub max_streams: usize,
+    /// The longest silence of an event stream.
+    pub stream_heartbeat: Duration,
     /// The networks of the proxies that are believed when they name a client.
     pub trusted_proxies: Vec<IpNet>,
     /// How they do so.
@@ -87,6 +91,8 @@ impl Server {
             max_connections: section.number("max_connections", "a number of connections", 1..=1_000_000),
             workers: process::or_cores(section.number("workers", "a number of threads", 0..=512)),
             max_in_flight: section.number("max_in_flight", "a number of requests", 1..=100_000),
+            max_streams: section.number("max_streams", "a number of streams", 1..=100_000),
+            stream_heartbeat: section.duration("stream_heartbeat", Duration::from_secs(1)..=5 * minute),
             trusted_proxies: section.list("trusted_proxies", 0..=64, network),
             forwarded_header: section
                 .parsed("forwarded_header", |text| parse::choice(text, &FORWARDED_HEADERS)),

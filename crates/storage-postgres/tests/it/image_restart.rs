@@ -1,8 +1,7 @@
-use domain::{ImageId, ImageStatus, ImagesStatus, Product};
+use domain::{Change, ChangeEvent, ImageId, ImageStatus, ImagesStatus, Product};
 use messages::{ImageResult, Job, Message as _};
 use storage_postgres::{
-    Applied, Invalidation, OutboxPart, Restarted, image_restart, image_result_apply, outbox_drain,
-    product_delete,
+    Applied, OutboxPart, Restarted, image_restart, image_result_apply, outbox_drain, product_delete,
 };
 
 use crate::{
@@ -84,11 +83,7 @@ async fn a_picture_that_was_given_up_is_asked_for_as_if_it_were_new() {
         matches!(&jobs[1], Job::Purge(job) if job.image_id == image_id && job.generation == Some(1)),
         "{jobs:?}"
     );
-    let told = Invalidation {
-        account_id,
-        product_id,
-        floor: 4,
-    };
+    let told = Change::of_product(ChangeEvent::ProductUpdated, account_id, product_id, 4);
     assert_eq!(drain_invalidations(&room).await, [told]);
 }
 
@@ -157,7 +152,7 @@ async fn a_result_of_an_earlier_generation_changes_nothing_and_leaves_no_objects
     body.generation = 2;
     let applied = apply(&room, &ImageResult::Processed(body)).await;
     assert!(
-        matches!(applied, Applied::Changed { version: 5, .. }),
+        matches!(&applied, Applied::Changed(change) if change.version == 5),
         "{applied:?}"
     );
 }

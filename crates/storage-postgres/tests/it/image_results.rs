@@ -1,24 +1,32 @@
 use std::collections::BTreeSet;
 
-use domain::{ImageErrorCode, ImageStatus, ImagesStatus, Product, ProductDraft};
+use domain::{Change, ChangeEvent, ImageErrorCode, ImageStatus, ImagesStatus, Product, ProductDraft};
 use futures_util::future::join_all;
 use messages::ImageResult;
 use storage_postgres::{Applied, StorageError, Updated, image_result_apply, product_delete, product_update};
 
 use crate::support::{Room, cause, draft, failed, processed, processed_body, product_of, started};
 
+/// What came of a result, but for the time.
 async fn apply(room: &Room, result: &ImageResult) -> Applied {
-    image_result_apply(&room.database, result, &cause())
-        .await
-        .unwrap()
+    let applied = image_result_apply(&room.database, result, &cause()).await;
+    match applied.unwrap() {
+        Applied::Changed(mut change) => {
+            assert!(change.changed_at.take().is_some());
+            Applied::Changed(change)
+        }
+        other => other,
+    }
 }
 
-fn changed(product: &Product, version: i64) -> Applied {
-    Applied::Changed {
-        account_id: product.account_id,
-        product_id: product.id,
-        version,
-    }
+fn changed(product: &Product, result: &ImageResult, version: i64) -> Applied {
+    let event = match result {
+        ImageResult::Started(_) => ChangeEvent::ImageProcessing,
+        ImageResult::Processed(_) => ChangeEvent::ImageReady,
+        ImageResult::Failed(_) => ChangeEvent::ImageFailed,
+    };
+    let change = Change::of_product(event, product.account_id, product.id, version);
+    Applied::Changed(change.about(result.image_id()))
 }
 
 async fn images_status_column(room: &Room) -> String {
@@ -32,7 +40,8 @@ async fn an_image_goes_from_pending_over_processing_to_ready() {
     let room = Room::open().await;
     let created = room.create(&product_of(draft("Mug"), 2)).await;
 
-    assert_eq!(apply(&room, &started(&created, 0, 1)).await, changed(&created, 2));
+    let result = started(&created, 0, 1);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 2));
     let product = room.get(&created).await.unwrap();
     assert_eq!(
         (product.images[0].status, product.images[0].attempts),
@@ -45,7 +54,8 @@ async fn an_image_goes_from_pending_over_processing_to_ready() {
     assert!(product.updated_at > created.updated_at);
     assert!(product.images[0].updated_at > product.images[1].updated_at);
 
-    assert_eq!(apply(&room, &processed(&created, 0)).await, changed(&created, 3));
+    let result = processed(&created, 0);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 3));
     let product = room.get(&created).await.unwrap();
     let (image, body) = (&product.images[0], processed_body(&created, 0));
     assert_eq!(image.status, ImageStatus::Ready);
@@ -59,7 +69,8 @@ async fn an_image_goes_from_pending_over_processing_to_ready() {
     );
     assert_eq!(images_status_column(&room).await, "processing");
 
-    assert_eq!(apply(&room, &failed(&created, 1)).await, changed(&created, 4));
+    let result = failed(&created, 1);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 4));
     let product = room.get(&created).await.unwrap();
     assert_eq!(
         product.images[1].error.as_ref().map(|error| error.code),
@@ -78,7 +89,7 @@ async fn a_result_that_comes_twice_changes_nothing() {
         (processed(&created, 0), 3),
         (failed(&created, 1), 4),
     ] {
-        assert_eq!(apply(&room, &result).await, changed(&created, version));
+        assert_eq!(apply(&room, &result).await, changed(&created, &result, version));
         let before = room.get(&created).await;
         assert_eq!(apply(&room, &result).await, Applied::Unchanged);
         assert_eq!(room.get(&created).await, before);
@@ -108,9 +119,11 @@ async fn a_late_started_never_undoes_an_end_and_an_end_never_another() {
 async fn a_further_attempt_is_shown_and_an_earlier_one_is_not() {
     let room = Room::open().await;
     let created = room.create(&product_of(draft("Mug"), 1)).await;
-    assert_eq!(apply(&room, &started(&created, 0, 2)).await, changed(&created, 2));
+    let result = started(&created, 0, 2);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 2));
     assert_eq!(apply(&room, &started(&created, 0, 1)).await, Applied::Unchanged);
-    assert_eq!(apply(&room, &started(&created, 0, 3)).await, changed(&created, 3));
+    let result = started(&created, 0, 3);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 3));
     assert_eq!(room.get(&created).await.unwrap().images[0].attempts, 3);
 }
 
@@ -135,10 +148,8 @@ async fn a_result_of_another_generation_changes_nothing() {
     );
     assert_eq!(room.get(&created).await, before);
     body.generation = 2;
-    assert_eq!(
-        apply(&room, &ImageResult::Processed(body)).await,
-        changed(&created, 2)
-    );
+    let result = ImageResult::Processed(body);
+    assert_eq!(apply(&room, &result).await, changed(&created, &result, 2));
 }
 
 #[tokio::test]
@@ -173,7 +184,7 @@ async fn results_at_once_give_versions_of_their_own_and_the_right_sum() {
     let versions: BTreeSet<i64> = applied
         .into_iter()
         .map(|applied| match applied {
-            Applied::Changed { version, .. } => version,
+            Applied::Changed(change) => change.version,
             other => panic!("{other:?}"),
         })
         .collect();

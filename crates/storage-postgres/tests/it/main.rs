@@ -5,6 +5,7 @@
     reason = "the helpers of tests fail by panicking, as tests do"
 )]
 
+mod account_changes;
 mod api_keys;
 mod availability;
 mod idempotency;

@@ -156,7 +156,7 @@ async fn a_reprocessed_picture_shows_its_old_variants_until_the_new_ones_are_the
     assert_eq!(room.get(&product).await.as_ref(), Some(&product));
 
     let applied = apply(&room, &remade(&product, 2)).await;
-    assert!(matches!(applied, Applied::Changed { version, .. } if version == product.version + 1));
+    assert!(matches!(applied, Applied::Changed(change) if change.version == product.version + 1));
     let after = room.get(&product).await.unwrap();
     let now = &after.images[0];
     assert_eq!(
