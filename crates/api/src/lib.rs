@@ -2,7 +2,7 @@
 //!
 //! `http` extracts, calls and renders; `products` decides; `outbox` carries jobs to the broker and changes to the
 //! cache; `results` brings the workers' answers back; `reconciler` asks again where none came; `webhooks` tells others
-//! what happened. `application` puts the parts together.
+//! what happened; `uploads` holds files on their way into the bucket. `application` puts the parts together.
 
 #![forbid(unsafe_code)]
 
@@ -15,4 +15,5 @@ pub mod products;
 pub mod reconciler;
 pub mod results;
 mod troubles;
+pub mod uploads;
 pub mod webhooks;

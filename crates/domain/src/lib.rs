@@ -10,6 +10,7 @@ pub mod filter;
 pub mod ids;
 pub mod image;
 pub mod image_error;
+pub mod image_order;
 pub mod image_status;
 pub mod money;
 pub mod problem;
@@ -20,7 +21,7 @@ mod words;
 
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, ApiKeyId, ImageId, ProductId, WebhookDeliveryId, WebhookEndpointId};
-pub use image::{Image, ImageFormat, NewImage, Placeholder, Variant};
+pub use image::{Image, ImageDraft, ImageFormat, NewImage, Placeholder, Variant};
 pub use image_error::{ImageError, ImageErrorCode};
 pub use image_status::{ImageStatus, ImagesStatus};
 pub use money::{Currency, Money};

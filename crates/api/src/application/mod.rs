@@ -28,6 +28,7 @@ use crate::{
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
     results::ResultsHandler,
+    uploads::Uploads,
     webhooks::Deliverer,
 };
 
@@ -95,6 +96,10 @@ impl Application {
             timeout: RequestTimeout(settings.server.request_timeout),
             body_limit: BodyLimit(settings.server.max_body_bytes),
             in_flight: in_flight.clone(),
+            uploads: web::Data::new(Uploads::new(
+                parts::upload_limits(&settings.images),
+                parts::s3_config(settings),
+            )),
         };
         let outbox = &settings.outbox;
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);

@@ -36,6 +36,7 @@ use self::{edge::RequestTimeout, in_flight::InFlight, json::BodyLimit, problem::
 use crate::{
     access::{Access, Limits},
     products::Catalogue,
+    uploads::Uploads,
 };
 use runtime::health::Health;
 
@@ -56,6 +57,8 @@ pub struct Shared {
     pub body_limit: BodyLimit,
     /// The requests under way.
     pub in_flight: web::Data<InFlight>,
+    /// Files that callers send.
+    pub uploads: web::Data<Uploads>,
 }
 
 /// The whole application, to be made once by each of the server's threads.
@@ -81,6 +84,7 @@ pub fn application(
         .app_data(shared.limits)
         .app_data(shared.health)
         .app_data(shared.in_flight)
+        .app_data(shared.uploads)
         .app_data(web::Data::new(shared.timeout))
         .app_data(web::Data::new(shared.body_limit))
         .app_data(web::PayloadConfig::new(shared.body_limit.0))

@@ -10,6 +10,7 @@ mod dead_letters;
 mod delete;
 mod documentation;
 mod health;
+mod images;
 mod invalidation;
 mod keys;
 mod limits;
