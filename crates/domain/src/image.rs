@@ -11,6 +11,7 @@ use crate::{
     ids::{ImageId, ProductId},
     image_error::ImageError,
     image_status::ImageStatus,
+    product::IMAGES_MAX,
     words::words,
 };
 
@@ -94,6 +95,15 @@ pub struct NewImage {
     pub source_url: String,
     /// What it shows, for those who do not see it.
     pub alt: Option<String>,
+}
+
+/// What the owner of a picture decides after it was added, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageDraft {
+    /// What it shows, for those who do not see it.
+    pub alt: Option<String>,
+    /// Its place among the product's pictures, from 0; beyond the last stands for the last.
+    pub position: i32,
 }
 
 /// A picture of a product.
@@ -211,6 +221,20 @@ pub fn parse_alt(text: &str) -> Result<String, Rejection> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// Checks a place among the pictures of a product.
+///
+/// # Errors
+/// `out_of_range`.
+pub fn parse_position(number: i64) -> Result<i32, Rejection> {
+    i32::try_from(number)
+        .ok()
+        .filter(|place| usize::try_from(*place).is_ok_and(|place| place < IMAGES_MAX))
+        .ok_or_else(|| {
+            let detail = format!("is out of range; give 0 to {}", IMAGES_MAX - 1);
+            Rejection::new("out_of_range", detail)
+        })
 }
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ words! {
         TooManyWebhookEndpoints = "too_many_webhook_endpoints",
         /// Nothing is delivered to this endpoint.
         WebhookEndpointDisabled = "webhook_endpoint_disabled",
+        /// The product has as many pictures as it may have.
+        TooManyImages = "too_many_images",
+        /// Only a picture that has failed can be tried again.
+        ImageNotFailed = "image_not_failed",
         /// What is to be changed has changed since the caller read it.
         PreconditionFailed = "precondition_failed",
         /// The body has too many bytes.
@@ -80,7 +84,9 @@ impl ProblemCode {
             Self::DuplicateSku
             | Self::IdempotencyKeyInUse
             | Self::TooManyWebhookEndpoints
-            | Self::WebhookEndpointDisabled => 409,
+            | Self::WebhookEndpointDisabled
+            | Self::TooManyImages
+            | Self::ImageNotFailed => 409,
             Self::PreconditionFailed => 412,
             Self::BodyTooLarge => 413,
             Self::UriTooLong => 414,
@@ -111,6 +117,8 @@ impl ProblemCode {
             Self::IdempotencyKeyReused => "The idempotency key was used for another request",
             Self::TooManyWebhookEndpoints => "There are too many webhook endpoints",
             Self::WebhookEndpointDisabled => "The webhook endpoint is disabled",
+            Self::TooManyImages => "There are too many pictures",
+            Self::ImageNotFailed => "The picture has not failed",
             Self::PreconditionFailed => "It has changed",
             Self::BodyTooLarge => "The body is too large",
             Self::UriTooLong => "The address is too long",
@@ -179,6 +187,13 @@ impl ProblemCode {
             Self::WebhookEndpointDisabled => {
                 "Nothing is delivered to a disabled endpoint. `disabled_reason` says why it was disabled, unless its owner \
                  did so. Set `enabled` to true; what waited for it is delivered then."
+            }
+            Self::TooManyImages => {
+                "A product may have 20 pictures. Delete one that is not needed any more, and add the new one then."
+            }
+            Self::ImageNotFailed => {
+                "A picture can be tried again once its `status` is `failed`. One that is `pending` or `processing` is under way \
+                 already; to replace one that is `ready`, add another and delete it."
             }
             Self::PreconditionFailed => {
                 "`If-Match` named a version that is no longer the current one: somebody changed it in between. Read it \

@@ -41,6 +41,7 @@ pub fn store(settings: &Aws) -> S3Config {
 pub fn fetch_limits(settings: &Images) -> FetchLimits {
     FetchLimits {
         max_bytes: settings.max_bytes,
+        max_stored_bytes: settings.max_source_bytes(),
         max_redirects: settings.max_redirects,
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.idle_timeout,
@@ -100,6 +101,6 @@ pub fn render_limits(settings: &Images, concurrency: usize) -> RenderLimits {
     RenderLimits {
         concurrency,
         deadline: settings.render_timeout,
-        source_bytes: settings.max_bytes,
+        source_bytes: settings.max_source_bytes(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     timing::{milliseconds, milliseconds_since},
 };
 
-/// Reads `source` whole: from the network, or an upload from the bucket, with the same limit of bytes.
+/// Reads `source` whole: from the network, or an upload or a kept original from the bucket, each with its limit of bytes.
 ///
 /// # Errors
 /// What [`Fetcher::fetch`] says of an address; `download_failed`, `too_large` or `storage_unavailable` of an upload;
@@ -30,7 +30,7 @@ pub async fn read(fetcher: &Fetcher, patience: Patience<'_>, source: &ImageSourc
             (fetched.bytes, Some(fetched.redirects), Some(fetched.waited))
         }
         ImageSource::Object { key } => {
-            let max = fetcher.limits().max_bytes;
+            let max = fetcher.limits().max_stored_bytes;
             let read = patience
                 .carry_out(|store| async move { store.object_get(key, max).await })
                 .await;

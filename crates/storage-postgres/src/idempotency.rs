@@ -76,6 +76,53 @@ pub async fn idempotency_purge(database: &Database) -> Result<usize, StorageErro
     }
 }
 
+macro_rules! scope {
+    ($claim:expr) => {
+        idempotency_keys::table
+            .filter(idempotency_keys::account_id.eq($claim.account.uuid()))
+            .filter(idempotency_keys::method.eq($claim.method.as_str()))
+            .filter(idempotency_keys::path.eq($claim.path.as_str()))
+            .filter(idempotency_keys::key.eq($claim.key.as_str()))
+    };
+}
+
+/// What is known of a key that came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownKey {
+    /// It came with the same request; this was the answer.
+    Answered(StoredAnswer),
+    /// It came with another request.
+    Reused,
+}
+
+/// Looks whether the request of a key was answered before, without claiming the key: whoever goes on has to claim it.
+///
+/// # Errors
+/// See [`StorageError`].
+pub async fn idempotency_find(
+    database: &Database,
+    claim: &IdempotencyClaim,
+) -> Result<Option<KnownKey>, StorageError> {
+    let lease = database.lease().await?;
+    let connection = lease.connection();
+    let row = lease
+        .run(async {
+            let found = scope!(claim)
+                .filter(idempotency_keys::created_at.ge(DayAgo))
+                .select(Row::as_select())
+                .first::<Row>(&mut &*connection)
+                .await;
+            Ok(found.optional()?)
+        })
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(match answer_read(row, claim)? {
+        Claimed::Answered(answer) => Some(KnownKey::Answered(answer)),
+        Claimed::Reused => Some(KnownKey::Reused),
+        Claimed::Fresh { .. } | Claimed::InUse => None,
+    })
+}
+
 /// What came of claiming a key.
 pub(crate) enum Claimed {
     /// It is the caller's now, and has to be answered in this transaction.
@@ -98,16 +145,6 @@ struct Row {
     response_status: Option<i16>,
     response_headers: Option<serde_json::Value>,
     response_body: Option<Vec<u8>>,
-}
-
-macro_rules! scope {
-    ($claim:expr) => {
-        idempotency_keys::table
-            .filter(idempotency_keys::account_id.eq($claim.account.uuid()))
-            .filter(idempotency_keys::method.eq($claim.method.as_str()))
-            .filter(idempotency_keys::path.eq($claim.path.as_str()))
-            .filter(idempotency_keys::key.eq($claim.key.as_str()))
-    };
 }
 
 /// Claims a key. While another transaction holds it, the insertion waits for that one to end.

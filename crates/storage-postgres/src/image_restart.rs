@@ -5,8 +5,8 @@ use diesel::{
     sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{AccountId, ImageId, ImageStatus, ProductId};
-use futures_util::future::join3;
+use domain::{AccountId, ImageId, ImageStatus, ProductId, WebhookEvent};
+use futures_util::future::join4;
 use messages::{ImageProcessV1, ImagePurgeV1, ImageSource, Job};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use crate::{
     lease::End,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     schema::images,
+    webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
 /// What came of asking anew.
@@ -95,31 +96,29 @@ pub async fn image_restart(
             image.generation += 1;
             let generation = image.generation;
             let (account_id, version) = (locked.account_id, locked.next_version());
-            let job = Job::Process(ImageProcessV1 {
-                account_id,
-                product_id,
-                image_id,
-                generation,
-                source,
-            });
-            let purge = Job::Purge(ImagePurgeV1 {
-                image_id,
-                generation: Some(generation - 1),
-            });
+            let named = (account_id, product_id, image_id);
+            let [job, purge] = restart_entries(named, generation, source, cause)?;
             let entries = [
-                OutboxEntry::new(Some(account_id), &job, cause)?,
-                OutboxEntry::new(Some(account_id), &purge, cause)?,
+                job,
+                purge,
                 OutboxEntry::invalidation(account_id, product_id, version)?,
             ];
-            let (written, touched, inserted) = join3(
+            let news = [WebhookNews::of_product(
+                WebhookEvent::ProductUpdated,
+                product_id,
+                version,
+            )];
+            let (written, touched, inserted, told) = join4(
                 image_renew_in_txn(connection, account_id, image_id, generation),
                 product_touch_in_txn(connection, &locked),
                 outbox_insert_in_txn(connection, &entries),
+                webhook_news_insert_in_txn(connection, account_id, &news),
             )
             .await;
             written?;
             touched?;
             inserted?;
+            told?;
             Ok(End::Commit(Restarted::Asked {
                 account_id,
                 product_id,
@@ -130,8 +129,32 @@ pub async fn image_restart(
         .await
 }
 
+/// The job for a generation of an image, and the purge of what the one before it has stored.
+pub(crate) fn restart_entries(
+    (account_id, product_id, image_id): (AccountId, ProductId, ImageId),
+    generation: i32,
+    source: ImageSource,
+    cause: &Cause,
+) -> Result<[OutboxEntry; 2], StorageError> {
+    let job = Job::Process(ImageProcessV1 {
+        account_id,
+        product_id,
+        image_id,
+        generation,
+        source,
+    });
+    let purge = Job::Purge(ImagePurgeV1 {
+        image_id,
+        generation: Some(generation - 1),
+    });
+    Ok([
+        OutboxEntry::new(Some(account_id), &job, cause)?,
+        OutboxEntry::new(Some(account_id), &purge, cause)?,
+    ])
+}
+
 /// The product of an image, which never changes, and where its bytes come from, which is fetched once at most.
-async fn image_source(
+pub(crate) async fn image_source(
     connection: &AsyncPgConnection,
     id: ImageId,
 ) -> Result<Option<(ProductId, ImageSource)>, StorageError> {
@@ -160,7 +183,7 @@ pub(crate) fn source_of(url: Option<String>, key: Option<String>) -> Result<Imag
     }
 }
 
-async fn image_renew_in_txn(
+pub(crate) async fn image_renew_in_txn(
     connection: &AsyncPgConnection,
     account: AccountId,
     id: ImageId,

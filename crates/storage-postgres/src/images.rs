@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use domain::{Image, ImageError, ImageStatus, NewImage, product::NewProduct};
+use domain::{Image, ImageError, ImageId, ImageStatus, NewImage, ProductId, product::NewProduct};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -172,12 +172,25 @@ pub(crate) fn image_new(
     image: &NewImage,
     created_at: DateTime<Utc>,
 ) -> Image {
+    let (alt, source_url) = (image.alt.clone(), Some(image.source_url.clone()));
+    image_pending(product.id, image.id, position, alt, source_url, created_at)
+}
+
+/// What a picture is that nobody has begun with.
+pub(crate) fn image_pending(
+    product_id: ProductId,
+    id: ImageId,
+    position: i32,
+    alt: Option<String>,
+    source_url: Option<String>,
+    created_at: DateTime<Utc>,
+) -> Image {
     Image {
-        id: image.id,
-        product_id: product.id,
+        id,
+        product_id,
         position,
-        alt: image.alt.clone(),
-        source_url: Some(image.source_url.clone()),
+        alt,
+        source_url,
         status: ImageStatus::Pending,
         generation: 1,
         attempts: 0,

@@ -17,14 +17,18 @@ pub mod database;
 pub mod error;
 mod expression;
 pub mod idempotency;
+pub mod image_add;
 pub mod image_asks;
+pub mod image_change;
 pub mod image_reprocess;
 pub mod image_reprocess_asks;
 mod image_reprocess_end;
 pub mod image_reprocess_progress;
 pub mod image_restart;
 pub mod image_results;
+pub mod image_retry;
 mod image_standing;
+pub mod image_update;
 mod images;
 pub mod invalidations;
 mod lease;
@@ -59,8 +63,10 @@ pub use changes::{product_version, product_versions};
 pub use config::{ConfigError, DatabaseConfig};
 pub use database::Database;
 pub use error::StorageError;
-pub use idempotency::{IdempotencyClaim, StoredAnswer, idempotency_purge};
+pub use idempotency::{IdempotencyClaim, KnownKey, StoredAnswer, idempotency_find, idempotency_purge};
+pub use image_add::{AddedImage, TooManyImages, image_add, images_count};
 pub use image_asks::{ASKS_MAX, SilentImage, StuckImages, images_stuck_ask};
+pub use image_change::ImagePosted;
 pub use image_reprocess::{
     AskedToReprocess, ReprocessChoice, ReprocessPage, StoredVariants, images_reprocess_ask,
     images_reprocess_begin, images_reprocess_page,
@@ -72,9 +78,13 @@ pub use image_reprocess_progress::{
 };
 pub use image_restart::{Restarted, image_restart};
 pub use image_results::{Applied, image_result_apply};
+pub use image_retry::{ImageNotFailed, image_retry};
+pub use image_update::{image_delete, image_update};
 pub use invalidations::{invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
-pub use orphans::{Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, orphans_purge};
+pub use orphans::{
+    Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, UPLOAD_GRACE, orphans_purge,
+};
 pub use outbox::{Drained, OutboxPart, OutboxRow, OutboxStats, outbox_drain, outbox_stats};
 pub use outbox_write::Cause;
 pub use product_batch::products_create;

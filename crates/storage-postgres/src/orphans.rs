@@ -1,6 +1,9 @@
 //! Objects in the bucket that no image needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _};
@@ -63,6 +66,10 @@ pub enum OrphanReason {
     /// This generation of it has failed, or nobody waits for it any more, or nothing is made from its file.
     Failed,
 }
+
+/// So long a file may lie in the bucket before the image that it was uploaded for is committed. Whoever uploads gives up
+/// well before that.
+pub const UPLOAD_GRACE: Duration = Duration::from_secs(600);
 
 /// So many images may be gone, however few are known. A deleted product has its objects purged at once, so what is found
 /// here are remnants.
@@ -162,8 +169,8 @@ type Row = (
     Option<String>,
 );
 
-/// These images, as far as there are any. Objects appear only after the image is committed, so one that
-/// is missing here has been deleted.
+/// These images, as far as there are any. Objects appear only after the image is committed, so one that is missing here
+/// has been deleted; but for uploads, whose image may be about to be committed (see [`may_be_committed`]).
 async fn images_find(
     connection: &AsyncPgConnection,
     ids: BTreeSet<Uuid>,
@@ -219,6 +226,9 @@ fn judge(stored: &StoredGeneration, known: &BTreeMap<ImageId, Known>) -> Option<
         reason,
     };
     let Some(image) = known.get(&image_id) else {
+        if stored.original_key.is_some() && may_be_committed(image_id) {
+            return None;
+        }
         return Some((orphan(OrphanObjects::Everything, OrphanReason::Gone), None));
     };
     let (asked, is_under_way) = (image.reprocess_generation, image.is_reprocessed);
@@ -235,6 +245,18 @@ fn judge(stored: &StoredGeneration, known: &BTreeMap<ImageId, Known>) -> Option<
         ),
     };
     Some((orphan(objects, reason), Some(image.account_id)))
+}
+
+/// True while the upload may be under way that an image was named for. Its id tells when that was.
+fn may_be_committed(image_id: ImageId) -> bool {
+    let Some(named) = image_id.uuid().get_timestamp() else {
+        return false;
+    };
+    let (seconds, nanoseconds) = named.to_unix();
+    let named = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    SystemTime::now()
+        .duration_since(named)
+        .map_or(true, |age| age < UPLOAD_GRACE)
 }
 
 /// Why renditions are not needed, if they are not.

@@ -83,7 +83,7 @@ impl Error {
         }
     }
 
-    fn from_answer(status: u16, body: &str, bucket: &str, key: &str) -> Self {
+    pub(crate) fn from_answer(status: u16, body: &str, bucket: &str, key: &str) -> Self {
         let code = element(body, "Code").unwrap_or_default();
         let message = element(body, "Message").unwrap_or_default();
         let reason = format!("{status} {code} {}", shorten(message))

@@ -8,6 +8,7 @@
 mod config;
 mod credentials;
 mod error;
+mod file;
 mod guard;
 pub mod keys;
 mod list;

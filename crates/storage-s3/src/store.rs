@@ -27,7 +27,7 @@ const DELETE_PAGES_MAX: usize = 100;
 /// failures every call but [`Self::check`] fails at once for a moment.
 #[derive(Clone, Debug)]
 pub struct ObjectStore {
-    bucket: Arc<Bucket>,
+    pub(crate) bucket: Arc<Bucket>,
     urls: PublicUrls,
     pub(crate) guard: Arc<Guard>,
 }
@@ -241,7 +241,7 @@ impl ObjectStore {
         Ok(count)
     }
 
-    fn error(&self, error: &S3Error, key: &str) -> Error {
+    pub(crate) fn error(&self, error: &S3Error, key: &str) -> Error {
         Error::from_library(error, &self.bucket.name, key)
     }
 }

@@ -42,6 +42,7 @@ use crate::{
     products::Catalogue,
     reconciler::{Reconciler, ReconcilerConfig},
     results::ResultsHandler,
+    uploads::Uploads,
     webhooks::Deliverer,
 };
 
@@ -126,6 +127,10 @@ impl Application {
             proxies: web::Data::new(proxies(settings)),
             batch_limits: BatchLimits::new(settings.server.max_batch_bytes),
             in_flight: in_flight.clone(),
+            uploads: web::Data::new(Uploads::new(
+                parts::upload_limits(&settings.images),
+                parts::s3_config(settings),
+            )),
         };
         let outbox = &settings.outbox;
         let batch_size = u16::try_from(outbox.batch_size).unwrap_or(u16::MAX);

@@ -3,13 +3,13 @@
 use broker::{BrokerConfig, BrokerError};
 use runtime::{
     Causes, Settings,
-    settings::{Unreachable, Webhooks},
+    settings::{Images, Unreachable, Webhooks},
 };
 use storage_postgres::{DatabaseConfig, StorageError};
 use storage_redis::CacheConfig;
 use storage_s3::S3Config;
 
-use crate::webhooks::DelivererConfig;
+use crate::{uploads::UploadLimits, webhooks::DelivererConfig};
 
 /// What this process is called in the lists of PostgreSQL and RabbitMQ.
 const NAME: &str = "pms-api";
@@ -68,7 +68,7 @@ pub fn broker_config(settings: &Settings) -> BrokerConfig {
     }
 }
 
-/// Where the pictures are; the api only makes their addresses.
+/// Where the pictures are.
 pub(super) fn s3_config(settings: &Settings) -> S3Config {
     let aws = &settings.aws;
     S3Config {
@@ -79,6 +79,15 @@ pub(super) fn s3_config(settings: &Settings) -> S3Config {
         access_key_id: aws.access_key_id.clone(),
         secret_access_key: aws.secret_access_key.clone(),
         request_timeout: aws.request_timeout,
+    }
+}
+
+/// What uploads have to keep to.
+pub(super) fn upload_limits(images: &Images) -> UploadLimits {
+    UploadLimits {
+        max_bytes: images.max_upload_bytes,
+        timeout: images.upload_timeout,
+        at_once: images.max_uploads,
     }
 }
 

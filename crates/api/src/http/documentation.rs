@@ -26,6 +26,7 @@ use super::problem::MEDIA_TYPE;
     ),
     tags(
         (name = "Products", description = "Products and their pictures"),
+        (name = "Pictures", description = "The pictures of a product, one by one"),
         (name = "Webhooks", description = "Where changes are told, after [Standard Webhooks](https://www.standardwebhooks.com)"),
         (name = "Health", description = "For those who run the service"),
     ),

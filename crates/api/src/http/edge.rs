@@ -27,8 +27,10 @@ use super::{
     in_flight::InFlight,
     limits::{self, Standing},
     problem::Problem,
+    products::images,
     record::Record,
 };
+use crate::uploads::Uploads;
 
 /// How questions of browsers are recorded, which are to no route.
 const PREFLIGHT: &str = "preflight";
@@ -74,9 +76,7 @@ async fn run(
     // Paths that are nobody's route are not logged: callers choose them, and they would fill the logs' index.
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let mut record = Record::begin(request.method().clone(), route);
-    let limit = request
-        .app_data::<web::Data<RequestTimeout>>()
-        .map_or(Duration::from_secs(30), |limit| limit.0);
+    let limit = time_limit(&request);
     let is_head = *request.method() == Method::HEAD;
     let mut standing = None;
     let carried_out = async {
@@ -100,7 +100,7 @@ async fn run(
     let outcome = match tokio::time::timeout(limit, carried_out).await {
         Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
         Err(_) => Err(Problem::unavailable("The request could not be answered in time.")
-            .because("server.request_timeout has passed")
+            .because(format!("{limit:?} have passed"))
             .into()),
     };
     match outcome {
@@ -131,6 +131,18 @@ async fn run(
             record.finish(&response, cause.as_deref());
             Err(InternalError::from_response(error, response).into())
         }
+    }
+}
+
+/// How long a request may take from its head to its answer: `server.request_timeout`, beside what an upload may take to
+/// arrive.
+fn time_limit(request: &ServiceRequest) -> Duration {
+    let usual = request
+        .app_data::<web::Data<RequestTimeout>>()
+        .map_or(Duration::from_secs(30), |limit| limit.0);
+    match request.app_data::<web::Data<Uploads>>() {
+        Some(uploads) if images::is_upload(request) => usual + uploads.limits().timeout,
+        _ => usual,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{context::RequestContext, json::JsonBody, problem::Problem};
 /// The longest idempotency key, in characters.
 const KEY_MAX: usize = 255;
 
-/// Reads `Idempotency-Key`, quoted or bare.
+/// Reads `Idempotency-Key`, quoted or bare, of a request whose `body` a repetition has to equal.
 ///
 /// # Errors
 /// `InvalidHeader`.
@@ -19,17 +19,17 @@ pub(super) fn claim(
     context: &RequestContext,
     body: &JsonBody,
 ) -> Result<Option<IdempotencyClaim>, Problem> {
-    claim_of(request, context, &body.bytes)
+    claim_of(request, context, || Sha256::digest(&body.bytes).into())
 }
 
-/// As [`claim`], for a body that is not one JSON text.
+/// As [`claim`], for a body that is not one JSON text; a repetition has to have the same `fingerprint`.
 ///
 /// # Errors
 /// `InvalidHeader`.
 pub(super) fn claim_of(
     request: &HttpRequest,
     context: &RequestContext,
-    body: &[u8],
+    fingerprint: impl FnOnce() -> [u8; 32],
 ) -> Result<Option<IdempotencyClaim>, Problem> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(super) fn claim_of(
         key: key.to_owned(),
         method: request.method().to_string(),
         path: request.path().to_owned(),
-        fingerprint: Sha256::digest(body).into(),
+        fingerprint: fingerprint(),
     }))
 }
 

@@ -51,6 +51,7 @@ use crate::{
     access::{Access, Limits},
     live::Live,
     products::Catalogue,
+    uploads::Uploads,
 };
 use runtime::health::Health;
 
@@ -83,6 +84,8 @@ pub struct Shared {
     pub batch_limits: BatchLimits,
     /// The requests under way.
     pub in_flight: web::Data<InFlight>,
+    /// Files that callers send.
+    pub uploads: web::Data<Uploads>,
 }
 
 /// The whole application, to be made once by each of the server's threads.
@@ -109,6 +112,7 @@ pub fn application(
         .app_data(shared.limits)
         .app_data(shared.health)
         .app_data(shared.in_flight)
+        .app_data(shared.uploads)
         .app_data(web::Data::new(shared.timeout))
         .app_data(web::Data::new(shared.body_limit))
         .app_data(web::Data::new(shared.body_timeout))

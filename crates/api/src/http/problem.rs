@@ -7,7 +7,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
-use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX, webhook::ENDPOINTS_MAX};
+use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX, product::IMAGES_MAX, webhook::ENDPOINTS_MAX};
 use runtime::Causes;
 use serde::Serialize;
 use storage_postgres::StorageError;
@@ -262,6 +262,21 @@ impl From<ProductError> for Problem {
                 ProblemCode::IdempotencyKeyReused,
                 "This key came with another body before; make a new one.",
             ),
+            ProductError::NoSuchImage => Self::new(
+                ProblemCode::NotFound,
+                "There is no such picture of a product in this account.",
+            ),
+            ProductError::TooManyImages => Self::new(
+                ProblemCode::TooManyImages,
+                format!("This product has {IMAGES_MAX} pictures already; delete one first."),
+            ),
+            ProductError::ImageNotFailed { status } => Self::new(
+                ProblemCode::ImageNotFailed,
+                format!("The picture is `{status}`; only one that is `failed` can be tried again."),
+            ),
+            error @ (ProductError::Store(_) | ProductError::StoreTimeout) => {
+                Self::unavailable("The picture cannot be stored at the moment.").because(error)
+            }
             ProductError::Storage(error) => error.into(),
         }
     }

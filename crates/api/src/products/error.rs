@@ -1,6 +1,6 @@
 //! Why a use case does not do what was asked.
 
-use domain::Faults;
+use domain::{Faults, ImageStatus};
 use storage_postgres::StorageError;
 
 /// Why a use case does not do what was asked.
@@ -30,6 +30,24 @@ pub enum ProductError {
     /// The idempotency key came with another body before.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// There is no such picture of a product of the account.
+    #[error("there is no such picture")]
+    NoSuchImage,
+    /// The product has as many pictures as it may have.
+    #[error("the product has as many pictures as it may have")]
+    TooManyImages,
+    /// Only a picture that has failed is tried again.
+    #[error("the picture is {status}")]
+    ImageNotFailed {
+        /// How far it is.
+        status: ImageStatus,
+    },
+    /// The bucket did not take a file.
+    #[error(transparent)]
+    Store(storage_s3::Error),
+    /// A file could not be stored and its picture added in time.
+    #[error("a file was not stored, or its picture not added, in time")]
+    StoreTimeout,
     /// The database did not do its part.
     #[error(transparent)]
     Storage(StorageError),

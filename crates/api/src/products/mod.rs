@@ -8,6 +8,7 @@ pub mod delete;
 pub mod draft;
 pub mod error;
 pub(crate) mod fields;
+pub mod images;
 pub mod list;
 pub(crate) mod merge_patch;
 pub mod read;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use testkit::{TestBroker, TestDatabase, TestRedis};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
     task::JoinHandle,
 };
 
@@ -138,9 +139,15 @@ impl TestApp {
         read(request).await
     }
 
+    /// A connection of its own.
+    pub(crate) async fn connect(&self) -> TcpStream {
+        let address = self.base.trim_start_matches("http://");
+        TcpStream::connect(address).await.unwrap()
+    }
+
     /// Announces a body and sends only its beginning; the whole answer as text.
     pub(crate) async fn send_half_a_body(&self) -> String {
-        let mut stream = tokio::net::TcpStream::connect(self.address()).await.unwrap();
+        let mut stream = self.connect().await;
         let head = "POST /api/v1/products HTTP/1.1\r\nhost: test\r\nx-request-id: half\r\n\
                     content-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
         stream.write_all(head.as_bytes()).await.unwrap();

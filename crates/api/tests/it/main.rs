@@ -12,6 +12,7 @@ mod dead_letters;
 mod delete;
 mod documentation;
 mod health;
+mod images;
 mod invalidation;
 mod keys;
 mod limits;

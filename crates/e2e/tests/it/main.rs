@@ -13,4 +13,5 @@ mod killer;
 mod reprocess;
 mod settings;
 mod sources;
+mod upload;
 mod workers;

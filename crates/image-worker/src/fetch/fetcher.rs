@@ -31,6 +31,8 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 pub struct FetchLimits {
     /// Bytes of the body.
     pub max_bytes: u64,
+    /// Bytes of a file that lies in the bucket already.
+    pub max_stored_bytes: u64,
     /// Redirects that are followed.
     pub max_redirects: usize,
     /// For resolving the name, connecting and the TLS handshake of one hop.

@@ -92,6 +92,7 @@ mod tests {
     fn hosts() -> Hosts {
         Hosts::new(&FetchLimits {
             max_bytes: 1,
+            max_stored_bytes: 1,
             max_redirects: 1,
             connect_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),

@@ -17,17 +17,18 @@ const MIB: u64 = 1 << 20;
 const BASE: u64 = 96 * MIB;
 /// Jobs in flight in these tests.
 const JOBS: u64 = 8;
-/// `images.max_bytes` in these tests.
+/// `images.max_bytes` and `images.max_upload_bytes` in these tests.
 const MAX_BYTES: u64 = MIB;
 /// More than all variants of a picture here take.
 const VARIANTS: u64 = MIB / 2;
 /// Twice its file and twice its variants for each job, and the rest.
 const BOUND: u64 = BASE + JOBS * 2 * (MAX_BYTES + VARIANTS);
 
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("PMS__WORKER__CONCURRENCY", "2"),
     ("PMS__WORKER__JOBS", "8"),
     ("PMS__IMAGES__MAX_BYTES", "1MiB"),
+    ("PMS__IMAGES__MAX_UPLOAD_BYTES", "1MiB"),
 ];
 
 #[expect(clippy::print_stdout, reason = "the figures are worth a look")]

@@ -254,7 +254,7 @@ async fn an_upload_is_read_from_the_bucket() {
 
     let missing = keys::original_key(ImageId::generate(), 1);
     let heavy = keys::original_key(ImageId::generate(), 1);
-    let bytes = vec![0xff; usize::try_from(LIMITS.max_bytes).unwrap() + 1];
+    let bytes = vec![0xff; usize::try_from(LIMITS.max_stored_bytes).unwrap() + 1];
     store
         .object_put(&heavy, bytes.into(), "image/jpeg", CACHE_IMMUTABLE)
         .await

@@ -42,6 +42,7 @@ pub(crate) const CONCURRENCY: usize = 2;
 /// Generous limits, but for the size.
 pub(crate) const LIMITS: FetchLimits = FetchLimits {
     max_bytes: 4 << 20,
+    max_stored_bytes: 5 << 20,
     max_redirects: 5,
     connect_timeout: Duration::from_secs(10),
     idle_timeout: Duration::from_secs(10),

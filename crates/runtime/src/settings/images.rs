@@ -14,6 +14,12 @@ use super::variants::{Format, Variant};
 pub struct Images {
     /// Of one picture, as downloaded.
     pub max_bytes: u64,
+    /// Of one picture, as uploaded.
+    pub max_upload_bytes: u64,
+    /// For an upload to arrive.
+    pub upload_timeout: Duration,
+    /// Uploads at a time in one api process; more are refused.
+    pub max_uploads: usize,
     /// Width × height, to be judged before decoding.
     pub max_pixels: u64,
     /// Networks that are not public and that sources may lie in all the same.
@@ -108,6 +114,9 @@ impl Images {
         );
         Self {
             max_bytes: section.bytes("max_bytes", 1 << 10..=1 << 30),
+            max_upload_bytes: section.bytes("max_upload_bytes", 1 << 10..=1 << 30),
+            upload_timeout: section.duration("upload_timeout", second..=60 * minute),
+            max_uploads: section.number("max_uploads", "a number of uploads", 1..=1_000),
             max_pixels: section.number("max_pixels", "a number of pixels", 1..=1_000_000_000),
             allowed_networks: section.list("allowed_networks", 0..=64, network),
             connect_timeout: section.duration("connect_timeout", tenth..=minute),
@@ -124,6 +133,14 @@ impl Images {
             variants: section.entries("variants", 1..=16, Variant::read),
             formats: Formats::read(section.section("formats")),
         }
+    }
+}
+
+impl Images {
+    /// The longest file that a picture is made from, however it came.
+    #[must_use]
+    pub fn max_source_bytes(&self) -> u64 {
+        self.max_bytes.max(self.max_upload_bytes)
     }
 }
 

@@ -12,6 +12,7 @@ mod idempotency;
 mod image_reprocess;
 mod image_restart;
 mod image_results;
+mod images;
 mod invalidations;
 mod listing;
 mod listing_filters;

@@ -1,13 +1,15 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::{ImageId, ImageStatus};
 use futures_util::future::join_all;
 use messages::{Job, Message as _};
 use storage_postgres::{
     ASKS_MAX, Orphan, OrphanObjects, OrphanReason, OutboxPart, ReconcilerLock, SilentImage, StoredGeneration,
-    StuckImages, Swept, image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge, outbox_drain,
+    StuckImages, Swept, UPLOAD_GRACE, image_result_apply, images_stuck_ask, jobs_held_up, orphans_purge,
+    outbox_drain,
 };
 use testkit::eventually;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::support::{Room, cause, draft, failed, processed, product_of, started};
 
@@ -228,4 +230,30 @@ async fn purge(room: &Room, stored: &[StoredGeneration]) -> Vec<Orphan> {
         Swept::Purged(orphans) => orphans,
         implausible @ Swept::Implausible { .. } => panic!("{implausible:?}"),
     }
+}
+
+/// The id of a picture that was named so many seconds ago.
+fn named(seconds_ago: u64) -> ImageId {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let then = Timestamp::from_unix(NoContext, now.as_secs() - seconds_ago, 0);
+    Uuid::new_v7(then).into()
+}
+
+#[tokio::test]
+async fn a_file_whose_picture_may_still_be_committed_is_spared_for_a_while() {
+    let room = Room::open().await;
+    let file = |image_id: ImageId| StoredGeneration {
+        image_id,
+        generation: 1,
+        original_key: Some(format!("originals/{image_id}/1")),
+    };
+    let grace = UPLOAD_GRACE.as_secs();
+    let (under_way, lost) = (named(grace - 60), named(grace + 60));
+    let orphans = purge(&room, &[file(under_way), file(lost)]).await;
+    let orphan = Orphan {
+        image_id: lost,
+        objects: OrphanObjects::Everything,
+        reason: OrphanReason::Gone,
+    };
+    assert_eq!(orphans, [orphan]);
 }

@@ -4,4 +4,5 @@
 
 mod credentials;
 mod faults;
+mod file;
 mod objects;

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post};
 use domain::Product;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use storage_postgres::StoredAnswer;
 use utoipa::ToSchema;
 
@@ -96,7 +97,7 @@ pub(super) async fn batch(
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
     let BatchBody { items, bytes, place } = body;
-    let claim = idempotency::claim_of(&request, &context, &bytes)?;
+    let claim = idempotency::claim_of(&request, &context, || Sha256::digest(&bytes).into())?;
     let instance = request.path().to_owned();
     let created = to_the_end(async move {
         let _place = place;

@@ -4,6 +4,7 @@ mod batch;
 mod batch_body;
 mod create;
 mod delete;
+pub(super) mod images;
 mod list;
 mod list_query;
 mod read;
@@ -27,7 +28,8 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
         .service(list::list)
         .service(read::read)
         .service(update::update)
-        .service(delete::delete);
+        .service(delete::delete)
+        .configure(images::configure);
 }
 
 /// Products belong to an account, so only the caller's own cache may keep them, and must ask again each time.
