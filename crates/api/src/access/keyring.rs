@@ -86,11 +86,6 @@ impl Keyring {
         })
     }
 
-    pub(super) async fn is_good(&self, id: ApiKeyId) -> Result<bool, StorageError> {
-        let key = self.find(id).await?;
-        Ok(key.is_some_and(|key| key.is_good_at(Utc::now())))
-    }
-
     async fn find(&self, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>, StorageError> {
         if let Some(known) = self.known.get(&id).await
             && self.is_fresh(&known)

@@ -3,6 +3,7 @@
 mod jwt;
 mod keyring;
 mod limits;
+mod pass;
 pub mod token;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use storage_postgres::{Database, StorageError};
 pub use jwt::{TokenFault, Tokens, TokensError};
 pub use keyring::Keyring;
 pub use limits::Limits;
+pub use pass::Pass;
 use token::Token;
 
 /// Who calls.
@@ -94,14 +96,6 @@ impl Access {
         match self {
             Self::Open => None,
             Self::Keys(_, tokens) => tokens.as_ref(),
-        }
-    }
-
-    /// True while callers with this key are let in; also where that cannot be found out for the moment.
-    pub async fn is_still_good(&self, key: ApiKeyId) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Keys(keyring) => keyring.is_good(key).await.unwrap_or(true),
         }
     }
 

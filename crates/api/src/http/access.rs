@@ -39,7 +39,6 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
     }
     if let Some(context) = request.extensions_mut().get_mut::<RequestContext>() {
         context.account = caller.account;
-        context.key = caller.key;
     }
     Ok(Some(caller))
 }

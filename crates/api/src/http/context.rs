@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap};
-use domain::{AccountId, ApiKeyId};
+use domain::AccountId;
 use storage_postgres::Cause;
 use uuid::Uuid;
 
@@ -22,8 +22,6 @@ pub(super) struct RequestContext {
     pub(super) traceparent: Option<String>,
     /// Whose products the caller sees.
     pub(super) account: AccountId,
-    /// The key that says so; none while authentication is off.
-    pub(super) key: Option<ApiKeyId>,
 }
 
 impl RequestContext {
@@ -42,7 +40,6 @@ impl RequestContext {
             request_id,
             traceparent,
             account: AccountId::DEFAULT,
-            key: None,
         }
     }
 

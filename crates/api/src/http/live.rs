@@ -6,6 +6,7 @@ use domain::{ProblemCode, ProductId};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
+    access::Pass,
     http::{
         context::RequestContext,
         problem::{Problem, ProblemBody},
@@ -30,7 +31,7 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
 ///
 /// The stream begins with a `product.updated` that names the current version, unless `Last-Event-ID` names it already.
 /// Events come at least once and may overtake each other. A `product.updated` may also stand for whatever happened while
-/// the stream was lost, pictures included. The stream ends after `product.deleted`, when the key is revoked, when its
+/// the stream was lost, pictures included. The stream ends after `product.deleted`, when the key is revoked or the token expires, when its
 /// reader is too slow and when the process ends: come back with `Last-Event-ID`, as browsers do by themselves.
 #[utoipa::path(
     tag = "Products",
@@ -59,7 +60,7 @@ async fn product_events(
         .ok_or_else(Problem::not_found)?;
     let known = last_event_id(&request)?;
     let stream = live
-        .watch_product(context.account, id, known, context.key)
+        .watch_product(context.account, id, known, pass(&request))
         .await?;
     Ok(answer(stream))
 }
@@ -93,8 +94,14 @@ async fn account_events(
         Some(micros) => Some(DateTime::from_timestamp_micros(micros).ok_or_else(wrong_id)?),
         None => None,
     };
-    let stream = live.watch_account(context.account, known, context.key).await?;
+    let stream = live.watch_account(context.account, known, pass(&request)).await?;
     Ok(answer(stream))
+}
+
+/// What the caller was let in by.
+fn pass(request: &HttpRequest) -> Pass {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    Pass::new(authorization.map(header::HeaderValue::as_bytes))
 }
 
 /// The number that the last event had; none where this is the first time.

@@ -16,7 +16,7 @@ mod watchers;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ApiKeyId, Change, ChangeEvent, ProductId};
+use domain::{AccountId, Change, ChangeEvent, ProductId};
 use storage_postgres::{Database, StorageError, database_time, product_version};
 use storage_redis::LiveChannel;
 use tokio::sync::Notify;
@@ -30,7 +30,7 @@ use self::{
     stream::{Reader, Told},
     watchers::{Refused, Watchers},
 };
-use crate::access::Access;
+use crate::access::{Access, Pass};
 
 /// How streams behave.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ impl Live {
         self.look.notify_one();
     }
 
-    /// Opens a stream of one product's changes, for as long as `key` is good.
+    /// Opens a stream of one product's changes, for as long as `pass` is good.
     ///
     /// It begins with the state that the product is in, unless that is `known`, the version that the caller has.
     ///
@@ -113,7 +113,7 @@ impl Live {
         account: AccountId,
         id: ProductId,
         known: Option<i64>,
-        key: Option<ApiKeyId>,
+        pass: Pass,
     ) -> Result<EventStream, LiveError> {
         // In this order: what is committed after the row is read, is heard.
         let watch = self.watchers.watch_product(account, id)?;
@@ -133,10 +133,10 @@ impl Live {
             }
         }
         let told = Told::Product(seen);
-        Ok(EventStream::new(watch, told, None, &opening, self.reader(key)))
+        Ok(EventStream::new(watch, told, None, &opening, self.reader(pass)))
     }
 
-    /// Opens a stream of the changes of all products of an account, for as long as `key` is good: those from now on, and
+    /// Opens a stream of the changes of all products of an account, for as long as `pass` is good: those from now on, and
     /// before them those since `known`, the time that the last event named which the caller has.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Live {
         &self,
         account: AccountId,
         known: Option<DateTime<Utc>>,
-        key: Option<ApiKeyId>,
+        pass: Pass,
     ) -> Result<EventStream, LiveError> {
         let watch = self.watchers.watch_account(account)?;
         let now = database_time(&self.database).await?;
@@ -154,7 +154,7 @@ impl Live {
         let missed = known.map(|known| Missed::since(self.database.clone(), account, known));
         let mut opening = String::new();
         write_id(&mut opening, known.unwrap_or(now).timestamp_micros());
-        let reader = self.reader(key);
+        let reader = self.reader(pass);
         Ok(EventStream::new(
             watch,
             Told::of_account(),
@@ -164,10 +164,10 @@ impl Live {
         ))
     }
 
-    fn reader(&self, key: Option<ApiKeyId>) -> Reader {
+    fn reader(&self, pass: Pass) -> Reader {
         Reader {
             access: self.access.clone(),
-            key,
+            pass,
             heartbeat: self.heartbeat,
         }
     }

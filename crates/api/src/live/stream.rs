@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{ApiKeyId, Change, ChangeEvent};
+use domain::{Change, ChangeEvent};
 use futures_util::{Stream, stream};
 use storage_postgres::StorageError;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
@@ -18,7 +18,7 @@ use super::{
     seen::Seen,
     watchers::Watch,
 };
-use crate::access::Access;
+use crate::access::{Access, Pass};
 
 /// How often a stream asks whether its key is still good, at most.
 const CHECK: Duration = Duration::from_secs(3);
@@ -44,7 +44,7 @@ pub struct EventStream {
 /// Who reads a stream.
 pub(super) struct Reader {
     pub(super) access: Access,
-    pub(super) key: Option<ApiKeyId>,
+    pub(super) pass: Pass,
     /// The longest silence.
     pub(super) heartbeat: Duration,
 }
@@ -123,7 +123,7 @@ impl EventStream {
                     changes.clear();
                 }
                 _ = self.tick.tick() => {
-                    if let Some(key) = self.reader.key && !self.reader.access.is_still_good(key).await {
+                    if !self.reader.access.is_still_good(&self.reader.pass).await {
                         return None;
                     }
                     // One tick early rather than late.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use domain::{Change, ChangeEvent, ImageErrorCode, ImageStatus, ImagesStatus, Product, ProductDraft};
 use futures_util::future::join_all;
-use messages::ImageResult;
+use messages::{ImageResult, Message as _};
 use storage_postgres::{Applied, StorageError, Updated, image_result_apply, product_delete, product_update};
 
 use crate::support::{Room, cause, draft, failed, processed, processed_body, product_of, started};

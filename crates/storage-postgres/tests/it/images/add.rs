@@ -1,8 +1,8 @@
-use domain::{ImageStatus, ImagesStatus, ProductId};
+use domain::{Change, ChangeEvent, ImageStatus, ImagesStatus, ProductId};
 use futures_util::future::join_all;
 use messages::{ImageProcessV1, ImageSource, Job};
 use storage_postgres::{
-    AddedImage, ImagePosted, Invalidation, KnownKey, TooManyImages, idempotency_find, image_add, images_count,
+    AddedImage, ImagePosted, KnownKey, TooManyImages, idempotency_find, image_add, images_count,
 };
 
 use super::{add, added, answer, claim, drain_jobs, ids, listen, shown, told};
@@ -36,12 +36,8 @@ async fn a_picture_comes_with_its_job_the_next_version_and_all_news_of_it() {
         source: new.source,
     });
     assert_eq!(drain_jobs(&room).await, [job]);
-    let invalidation = Invalidation {
-        account_id: after.account_id,
-        product_id: after.id,
-        floor: 2,
-    };
-    assert_eq!(drain_invalidations(&room).await, [invalidation]);
+    let change = Change::of_product(ChangeEvent::ProductUpdated, after.account_id, after.id, 2);
+    assert_eq!(drain_invalidations(&room).await, [change]);
     assert_eq!(told(&room).await, ["product.updated 2"]);
     let column = room.texts("SELECT images_status AS text FROM products").await;
     assert_eq!(column, ["pending"]);

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use domain::{Image, ImageDraft, ImageId, Product};
+use domain::{Expected, Image, ImageDraft, ImageId, Product};
 use messages::{ImagePurgeV1, Job};
 use storage_postgres::{Updated, image_delete, image_update};
 
@@ -18,7 +18,8 @@ async fn update(
     change: impl FnOnce(&Image) -> ImageDraft,
 ) -> Updated<Infallible> {
     let (account, product) = (product.account_id, product.id);
-    image_update(&room.database, account, product, id, expected, |image| {
+    let expected = expected.map(Expected::one_of);
+    image_update(&room.database, account, product, id, expected.as_ref(), |image| {
         Ok(change(image))
     })
     .await
@@ -39,7 +40,8 @@ async fn remove(
     expected: Option<&[i64]>,
 ) -> Updated<Infallible> {
     let (account, product) = (product.account_id, product.id);
-    image_delete(&room.database, account, product, id, expected, &cause())
+    let expected = expected.map(Expected::one_of);
+    image_delete(&room.database, account, product, id, expected.as_ref(), &cause())
         .await
         .unwrap()
 }

@@ -23,11 +23,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::CACHE_CONTROL;
 use crate::{
     http::{
-        conditional::{etag, is_not_modified},
+        conditional::{etag, expected},
         idempotency,
         problem::Problem,
     },
-    products::{catalogue::Rendered, create::CreateAnswer},
+    products::{ProductError, catalogue::Rendered, create::CreateAnswer},
 };
 
 /// The addresses of pictures.
@@ -79,7 +79,12 @@ impl FromRequest for ImagePath {
 
 /// What is read, unless the caller has it already.
 fn show(request: &HttpRequest, shown: Rendered) -> Result<HttpResponse, Problem> {
-    let is_known = is_not_modified(request, shown.version)?;
+    let expected = expected(request)?;
+    if !expected.one_of.contains(shown.version) {
+        let current = shown.version;
+        return Err(ProductError::VersionMismatch { current }.into());
+    }
+    let is_known = expected.none_of.contains(shown.version);
     let mut response = if is_known {
         HttpResponse::NotModified()
     } else {
