@@ -20,4 +20,5 @@ mod outbox;
 mod products;
 mod reconciler;
 mod support;
+mod walks;
 mod webhooks;
