@@ -40,6 +40,10 @@ fuzz: ## Throw damaged pictures and odd addresses at the code, FUZZ_SECONDS (60)
 bench-images: ## Compare what pictures cost here and with sharp; BENCH_ROUNDS, and ONLY=renderers, workers or curve
 	@deploy/local/bench-images $(ONLY)
 
+.PHONY: scale-list
+scale-list: services ## Walk lists of 200,000 products while 50 write, and compare first and last pages; takes some ten minutes
+	@$(WITH_SERVICES) cargo test --package storage-postgres --lib --test it -- --ignored --nocapture scale mixture
+
 .PHONY: check
 check: services ## Run every check that needs no reader: format, lints, docs, licences, edges, drift
 	@$(WITH_SERVICES) .ci/check

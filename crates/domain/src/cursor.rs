@@ -1,13 +1,13 @@
 //! Cursors: a position in a list, as an opaque word that is bound to the list's filters and order.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Datelike as _};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    filter::{Position, ProductFilter, Sort, SortKey, SortValue},
+    filter::{Age, Position, ProductFilter, Sort, SortKey, SortValue},
     money::parse_amount,
 };
 
@@ -47,9 +47,9 @@ enum Value {
     Price(String),
     #[serde(rename = "n")]
     Name(String),
-    /// The bits of the number, so that it comes back exactly.
-    #[serde(rename = "r")]
-    Relevance(u32),
+    /// The bits of the number, so that it comes back exactly, and the oldest match that is ranked.
+    #[serde(rename = "w")]
+    Relevance(u32, Option<(i64, Uuid)>),
 }
 
 /// Writes a position as a word for URLs.
@@ -58,7 +58,10 @@ pub fn encode(position: &Position, filter: &ProductFilter, sort: Sort) -> String
         SortValue::Time(time) => Value::Microseconds(time.timestamp_micros()),
         SortValue::Price(price) => Value::Price(price.to_plain_string()),
         SortValue::Name(name) => Value::Name(name.clone()),
-        SortValue::Relevance(relevance) => Value::Relevance(relevance.to_bits()),
+        SortValue::Relevance { rank, oldest } => Value::Relevance(
+            rank.to_bits(),
+            oldest.map(|oldest| (oldest.created_at.timestamp_micros(), oldest.id.uuid())),
+        ),
     };
     let token = Token {
         v: 1,
@@ -87,17 +90,24 @@ pub fn decode(word: &str, filter: &ProductFilter, sort: Sort) -> Result<Position
         return Err(CursorError::Mismatch);
     }
     let value = match (token.k, sort.key) {
-        (Value::Microseconds(time), SortKey::CreatedAt | SortKey::UpdatedAt) => {
-            let time =
-                DateTime::from_timestamp_micros(time).filter(|time| (1..=9_999).contains(&time.year()));
-            SortValue::Time(time.ok_or(CursorError::Invalid)?)
+        (Value::Microseconds(time), SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance) => {
+            SortValue::Time(time_of(time)?)
         }
         (Value::Price(price), SortKey::Price) => {
             SortValue::Price(parse_amount(&price).map_err(|_| CursorError::Invalid)?)
         }
         (Value::Name(name), SortKey::Name) if !name.contains('\0') => SortValue::Name(name),
-        (Value::Relevance(bits), SortKey::Relevance) if f32::from_bits(bits).is_finite() => {
-            SortValue::Relevance(f32::from_bits(bits))
+        (Value::Relevance(bits, oldest), SortKey::Relevance) if f32::from_bits(bits).is_finite() => {
+            let oldest = oldest.map(|(time, id)| {
+                time_of(time).map(|created_at| Age {
+                    created_at,
+                    id: id.into(),
+                })
+            });
+            SortValue::Relevance {
+                rank: f32::from_bits(bits),
+                oldest: oldest.transpose()?,
+            }
         }
         _ => return Err(CursorError::Invalid),
     };
@@ -105,6 +115,13 @@ pub fn decode(word: &str, filter: &ProductFilter, sort: Sort) -> Result<Position
         value,
         id: token.i.into(),
     })
+}
+
+/// Only times that the database knows as well.
+fn time_of(microseconds: i64) -> Result<DateTime<Utc>, CursorError> {
+    DateTime::from_timestamp_micros(microseconds)
+        .filter(|time| (1..=9_999).contains(&time.year()))
+        .ok_or(CursorError::Invalid)
 }
 
 fn fingerprint(filter: &ProductFilter, sort: Sort) -> String {
@@ -140,7 +157,27 @@ mod tests {
             ),
             (SortKey::Price, SortValue::Price("19.90".parse().unwrap())),
             (SortKey::Name, SortValue::Name("Größe \"L\"".to_owned())),
-            (SortKey::Relevance, SortValue::Relevance(0.060_792_71)),
+            (
+                SortKey::Relevance,
+                SortValue::Relevance {
+                    rank: 0.060_792_71,
+                    oldest: None,
+                },
+            ),
+            (
+                SortKey::Relevance,
+                SortValue::Relevance {
+                    rank: 0.1,
+                    oldest: Some(Age {
+                        created_at: DateTime::from_timestamp_micros(1_764_000_000_123_456).unwrap(),
+                        id: ProductId::generate(),
+                    }),
+                },
+            ),
+            (
+                SortKey::Relevance,
+                SortValue::Time(DateTime::from_timestamp_micros(1_764_000_000_123_456).unwrap()),
+            ),
         ];
         for (key, value) in values {
             let sort = Sort {
@@ -232,10 +269,12 @@ mod tests {
             Err(CursorError::Invalid)
         );
         assert_eq!(
-            forged(SortKey::Relevance, r#"{"r":2143289344}"#),
+            forged(SortKey::Relevance, r#"{"w":[2143289344,null]}"#),
             Err(CursorError::Invalid),
             "no number"
         );
+        let age = format!(r#"{{"w":[0,[9223372036854775807,"{}"]]}}"#, ProductId::generate());
+        assert_eq!(forged(SortKey::Relevance, &age), Err(CursorError::Invalid));
     }
 
     proptest! {

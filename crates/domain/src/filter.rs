@@ -55,7 +55,8 @@ pub enum SortKey {
     Price,
     /// Name, in the order of the Unicode Collation Algorithm's root.
     Name,
-    /// How well the words are matched; only where there are words.
+    /// How well the words are matched, the best first; only where there are words. The newest matches are ranked, and
+    /// older ones follow, the newest first.
     Relevance,
 }
 
@@ -112,14 +113,29 @@ impl Sort {
 /// The value by which a product is ordered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SortValue {
-    /// Of [`SortKey::CreatedAt`] and [`SortKey::UpdatedAt`], to the microsecond.
+    /// Of [`SortKey::CreatedAt`] and [`SortKey::UpdatedAt`], to the microsecond. Of [`SortKey::Relevance`] among the matches
+    /// that are older than those that are ranked: when it was created.
     Time(DateTime<Utc>),
     /// Of [`SortKey::Price`].
     Price(BigDecimal),
     /// Of [`SortKey::Name`].
     Name(String),
-    /// Of [`SortKey::Relevance`].
-    Relevance(f32),
+    /// Of [`SortKey::Relevance`] among the matches that are ranked.
+    Relevance {
+        /// How well it matches.
+        rank: f32,
+        /// The oldest match that is ranked, as it was when the first page was read; all are where it is absent.
+        oldest: Option<Age>,
+    },
+}
+
+/// Where a product stands among those of its account by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// When it was created, to the microsecond.
+    pub created_at: DateTime<Utc>,
+    /// Its identifier, which decides between equals.
+    pub id: ProductId,
 }
 
 /// The last product of a page; the next page begins after it.
@@ -142,7 +158,7 @@ pub struct PageRequest {
     pub limit: u16,
     /// After this product; from the beginning where it is absent.
     pub after: Option<Position>,
-    /// Count all products that the filter shows; this costs a scan of them.
+    /// Count all products that the filter shows; this costs as much as reading all of them.
     pub include_total: bool,
 }
 

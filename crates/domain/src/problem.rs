@@ -19,6 +19,8 @@ words! {
         InvalidCursor = "invalid_cursor",
         /// The cursor belongs to other filters or another order.
         CursorMismatch = "cursor_mismatch",
+        /// More products match than can be counted in time.
+        TooManyToCount = "too_many_to_count",
         /// A header has a bad value.
         InvalidHeader = "invalid_header",
         /// The caller did not say who it is, or not in a way that holds.
@@ -75,6 +77,7 @@ impl ProblemCode {
             | Self::InvalidQuery
             | Self::InvalidCursor
             | Self::CursorMismatch
+            | Self::TooManyToCount
             | Self::InvalidHeader => 400,
             Self::Unauthenticated => 401,
             Self::InsufficientScope => 403,
@@ -107,6 +110,7 @@ impl ProblemCode {
             Self::InvalidQuery => "The query is not valid",
             Self::InvalidCursor => "The cursor cannot be read",
             Self::CursorMismatch => "The cursor belongs to another list",
+            Self::TooManyToCount => "There are too many to count",
             Self::InvalidHeader => "A header is not valid",
             Self::Unauthenticated => "No good key",
             Self::InsufficientScope => "The key is for less than this",
@@ -151,6 +155,10 @@ impl ProblemCode {
             Self::CursorMismatch => {
                 "A cursor continues one list only. Repeat the filters and the order of the first page with it, or begin again \
                  without it."
+            }
+            Self::TooManyToCount => {
+                "`include_total` counts every product that matches, and here that takes longer than one question may. Ask \
+                 without it: `has_more` and `next_cursor` lead to the end of every list. Or narrow the filters."
             }
             Self::InvalidHeader => {
                 "A header of the request has a value that cannot be used. The detail names it."

@@ -24,6 +24,9 @@ pub enum StorageError {
     /// The database is there but did not get to it in time. Nothing was written.
     #[error("the database is too busy")]
     TooBusy(#[source] Source),
+    /// More products match than can be counted in the time that a statement has; trying again does not help.
+    #[error("counting takes longer than a statement may")]
+    TooManyToCount(#[source] Source),
     /// The data breaks a rule that the database keeps; trying again does not help.
     #[error("the data breaks the rule {name:?} of the database")]
     Constraint {
@@ -62,8 +65,16 @@ impl StorageError {
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Unavailable(_) => true,
-            Self::TooBusy(source) => source.to_string().contains("statement timeout"),
+            Self::TooBusy(source) => is_timeout(source.as_ref()),
             _ => false,
+        }
+    }
+
+    /// What a failure to count means: that it took too long says nothing about the server.
+    pub(crate) fn of_count(error: DieselError) -> Self {
+        match Self::from(error) {
+            Self::TooBusy(source) if is_timeout(source.as_ref()) => Self::TooManyToCount(source),
+            other => other,
         }
     }
 
@@ -132,6 +143,11 @@ impl From<PoolError> for StorageError {
     }
 }
 
+/// A statement ran out of its time.
+fn is_timeout(source: &(dyn Error + 'static)) -> bool {
+    source.to_string().contains("statement timeout")
+}
+
 fn constraint_name(information: &dyn DatabaseErrorInformation) -> String {
     information
         .constraint_name()
@@ -168,4 +184,24 @@ where
     U: TryFrom<T, Error: Error + Send + Sync + 'static>,
 {
     U::try_from(value).map_err(|error| StorageError::value(what, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_takes_too_long_is_no_outage() {
+        let failed = |message: &str| {
+            let information = Box::new(message.to_owned());
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
+        };
+        let timeout = "canceling statement due to statement timeout";
+        let error = StorageError::of_count(failed(timeout));
+        assert!(matches!(error, StorageError::TooManyToCount(_)), "{error:?}");
+        assert!(!error.is_outage() && !error.is_unavailable());
+        assert!(StorageError::from(failed(timeout)).is_outage());
+        let error = StorageError::of_count(failed("canceling statement due to lock timeout"));
+        assert!(matches!(error, StorageError::TooBusy(_)), "{error:?}");
+    }
 }

@@ -7,7 +7,7 @@ use diesel::{
     migration::MigrationSource,
     pg::Pg,
     sql_query,
-    sql_types::{Nullable, Text},
+    sql_types::{Bool, Nullable, Text},
 };
 use diesel_async::{
     AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
@@ -23,8 +23,11 @@ use crate::{
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
-/// Only one migrator works on a database at a time; the others wait for this advisory lock.
-const LOCK: &str = "SELECT pg_advisory_lock(7209113358402163441)";
+/// Only one migrator works on a database at a time; the others ask for this advisory lock again and again. Waiting
+/// within the server would hold a snapshot, which an index that is built concurrently waits for.
+const LOCK: &str = "SELECT pg_try_advisory_lock(7209113358402163441) AS taken";
+/// How long a migrator waits before it asks again.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A migration that would wait longer than this for a table fails, rather than hold up everybody behind it.
 const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +40,7 @@ type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
 /// The database is away, or a migration fails; those before it stay.
 pub async fn run(config: &DatabaseConfig) -> Result<Vec<String>, StorageError> {
     on_own_thread(config, |connection| {
+        drop_broken_indexes(connection)?;
         let done = connection.run_pending_migrations(MIGRATIONS)?;
         Ok(done.iter().map(ToString::to_string).collect())
     })
@@ -78,6 +82,19 @@ fn applied(connection: &mut Connection) -> Result<Vec<String>, Source> {
     names("SELECT version::text AS name FROM __diesel_schema_migrations")
 }
 
+/// An index whose concurrent building broke off stays, costs every write and serves no question. The migration that
+/// builds it runs again.
+fn drop_broken_indexes(connection: &mut Connection) -> Result<(), Source> {
+    let broken = "SELECT index.indexrelid::regclass::text AS name FROM pg_index AS index \
+                  JOIN pg_class AS class ON class.oid = index.indexrelid \
+                  WHERE NOT index.indisvalid AND class.relnamespace = current_schema()::regnamespace";
+    let rows: Vec<Name> = sql_query(broken).load(connection)?;
+    for name in rows.into_iter().filter_map(|row| row.name) {
+        sql_query(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")).execute(connection)?;
+    }
+    Ok(())
+}
+
 /// Takes every migration back, the latest first, and all data with them.
 ///
 /// # Errors
@@ -88,6 +105,22 @@ pub async fn revert_all(config: &DatabaseConfig) -> Result<Vec<String>, StorageE
         Ok(undone.iter().map(ToString::to_string).collect())
     })
     .await
+}
+
+#[derive(QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = Bool)]
+    taken: bool,
+}
+
+async fn lock(connection: &mut AsyncPgConnection) -> Result<(), StorageError> {
+    loop {
+        let lock: Lock = diesel_async::RunQueryDsl::get_result(sql_query(LOCK), connection).await?;
+        if lock.taken {
+            return Ok(());
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
 }
 
 /// diesel's migrations block their thread, and panic on a runtime of one thread. So they get a thread and a runtime
@@ -128,7 +161,7 @@ fn with_connection<T>(
             .await
             .map_err(|error| StorageError::Unavailable(error.into()))?
             .map_err(|error| StorageError::Unavailable(error.into()))?;
-        connection.batch_execute(LOCK).await?;
+        lock(&mut connection).await?;
         let timeout = format!("SET lock_timeout = {}", TABLE_LOCK_TIMEOUT.as_millis());
         connection.batch_execute(&timeout).await?;
         Ok::<_, StorageError>(connection)

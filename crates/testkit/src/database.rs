@@ -29,17 +29,30 @@ const TEMPLATE_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Held while a template is made; any number that nobody else uses.
 const TEMPLATE_LOCK: i64 = 0x706d_7374_6573_7401;
 
+/// Held while a database is filled.
+const FILL_LOCK: i64 = 0x706d_7374_6573_7402;
+/// A filled database is taken by whoever wants the same until it is this old, so that it is never swept while in use.
+const FILLED_LIFE: Duration = Duration::from_secs(1_800);
+
 /// A database with all migrations applied, and nothing else in it.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
     url: String,
+    /// True where others use it, now or soon.
+    shared: bool,
 }
 
 impl TestDatabase {
     /// Copies one from a template, which is made on the first call for these migrations.
     pub async fn create() -> Self {
         run_apart(create).await
+    }
+
+    /// One that `statements` have filled, for tests that only read: it is filled once, and shared by all who name the
+    /// same statements.
+    pub async fn filled(statements: &'static str) -> Self {
+        run_apart(|| filled(statements)).await
     }
 
     /// Where it is, with the user and the password to reach it.
@@ -61,7 +74,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // To look at what a failing test has left.
-        if env::var_os("PMS_TEST_KEEP").is_some() {
+        if self.shared || env::var_os("PMS_TEST_KEEP").is_some() {
             return;
         }
         let name = self.name.clone();
@@ -94,9 +107,7 @@ impl Existing {
 }
 
 async fn create() -> TestDatabase {
-    let mut admin = AsyncPgConnection::establish(&services().database_url)
-        .await
-        .expect("PostgreSQL answers; `make services` starts it");
+    let mut admin = admin().await;
     let hash = migrations_hash();
     let existing = list(&mut admin).await;
     sweep(&mut admin, &existing, &hash).await;
@@ -109,7 +120,54 @@ async fn create() -> TestDatabase {
     TestDatabase {
         url: url_of(&name),
         name,
+        shared: false,
     }
+}
+
+async fn admin() -> AsyncPgConnection {
+    AsyncPgConnection::establish(&services().database_url)
+        .await
+        .expect("PostgreSQL answers; `make services` starts it")
+}
+
+async fn filled(statements: &str) -> TestDatabase {
+    let empty = create().await;
+    let mut admin = admin().await;
+    let hash = Sha256::new()
+        .chain_update(migrations_hash())
+        .chain_update(statements);
+    let ending = format!("_filled_{}", word_of(hash));
+    execute(&mut admin, &format!("SELECT pg_advisory_lock({FILL_LOCK})")).await;
+    let existing = list(&mut admin).await;
+    let young = existing.iter().find(|database| {
+        let made = database.made().unwrap_or_default();
+        database.name.ends_with(&ending) && now_seconds().saturating_sub(made) < FILLED_LIFE.as_secs()
+    });
+    let name = match young {
+        Some(found) => found.name.clone(),
+        None => fill(&mut admin, &empty, statements, &ending).await,
+    };
+    execute(&mut admin, &format!("SELECT pg_advisory_unlock({FILL_LOCK})")).await;
+    TestDatabase {
+        url: url_of(&name),
+        name,
+        shared: true,
+    }
+}
+
+/// Fills a database, and gives it the name under which others find it once that is complete.
+async fn fill(admin: &mut AsyncPgConnection, empty: &TestDatabase, statements: &str, ending: &str) -> String {
+    let mut connection = AsyncPgConnection::establish(&empty.url)
+        .await
+        .expect("the database that was just made answers");
+    execute(&mut connection, statements).await;
+    execute(&mut connection, "VACUUM ANALYZE").await;
+    drop(connection);
+    let name = format!("{PREFIX}{}{ending}", now_seconds());
+    drop_database(admin, &name).await;
+    // The server waits some seconds for the connection to be gone.
+    execute(admin, &format!("ALTER DATABASE {} RENAME TO {name}", empty.name)).await;
+    name
 }
 
 async fn list(admin: &mut AsyncPgConnection) -> Vec<Existing> {
@@ -197,6 +255,10 @@ fn migrations_hash() -> String {
         hash.update(name.as_os_str().as_encoded_bytes());
         hash.update(fs::read(&path).expect("a migration can be read"));
     }
+    word_of(hash)
+}
+
+fn word_of(hash: Sha256) -> String {
     hash.finalize()
         .iter()
         .take(6)
@@ -212,10 +274,12 @@ async fn drop_database(admin: &mut AsyncPgConnection, name: &str) {
 }
 
 async fn execute(admin: &mut AsyncPgConnection, statement: &str) {
-    admin
-        .batch_execute(statement)
-        .await
-        .unwrap_or_else(|error| panic!("`{statement}` failed: {error}"));
+    admin.batch_execute(statement).await.unwrap_or_else(|error| {
+        panic!(
+            "`{}` failed: {error}",
+            statement.lines().next().unwrap_or_default()
+        )
+    });
 }
 
 fn url_of(name: &str) -> String {

@@ -253,6 +253,15 @@ impl From<ProductError> for Problem {
                 code: "duplicate_sku",
                 detail: "is taken; choose another, or change the product that has it".to_owned(),
             })]),
+            ProductError::TooManyToCount => Self::new(
+                ProblemCode::TooManyToCount,
+                "Counting the products that match takes too long; ask without `include_total`, or narrow the filters.",
+            )
+            .with_errors(vec![FaultBody::of_parameter(
+                "include_total",
+                "too_many_to_count",
+                "takes too long for this list; leave it out, or narrow the filters",
+            )]),
             ProductError::KeyInUse => Self::new(
                 ProblemCode::IdempotencyKeyInUse,
                 "The first request with this key has not ended yet.",

@@ -24,6 +24,9 @@ pub enum ProductError {
     /// The sku belongs to another product of the account.
     #[error("the sku is taken")]
     DuplicateSku,
+    /// More products match than can be counted in time.
+    #[error("there are too many products to count")]
+    TooManyToCount,
     /// The first request with this idempotency key is still running.
     #[error("the idempotency key is in use")]
     KeyInUse,
@@ -57,6 +60,7 @@ impl From<StorageError> for ProductError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::DuplicateSku => Self::DuplicateSku,
+            StorageError::TooManyToCount(_) => Self::TooManyToCount,
             other => Self::Storage(other),
         }
     }

@@ -23,4 +23,5 @@ mod product_batch;
 mod products;
 mod reconciler;
 mod support;
+mod walks;
 mod webhooks;

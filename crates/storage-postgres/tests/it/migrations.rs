@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use storage_postgres::{
     ReprocessChoice, StoredVariants, image_result_apply, images_reprocess_ask, images_reprocess_begin,
@@ -70,6 +71,32 @@ async fn of_several_migrators_at_once_one_does_it_and_none_fails() {
     let mut counts: Vec<_> = done.into_iter().map(|done| done.unwrap().len()).collect();
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 0, all]);
+}
+
+#[tokio::test]
+async fn an_index_whose_building_broke_off_is_built_again() {
+    let room = Room::open().await;
+    for _ in 0..2 {
+        room.create(&product("Mug")).await;
+    }
+    let index = "products_account_search_idx";
+    room.execute(&format!("DROP INDEX {index}")).await;
+    room.execute(
+        "DELETE FROM __diesel_schema_migrations WHERE version >= '202611300000041' AND version < '20261130000005'",
+    )
+    .await;
+    // Two products of one account: it fails half-way, as it would where the building is cut short.
+    let broken = format!("CREATE UNIQUE INDEX CONCURRENTLY {index} ON products (account_id)");
+    let outcome = room.connection().await.batch_execute(&broken).await;
+    assert!(outcome.is_err());
+    migrations::run(&room.config()).await.unwrap();
+    let valid = "SELECT indexdef AS text FROM pg_indexes JOIN pg_index ON indexrelid = indexname::regclass \
+                 WHERE indexname = 'products_account_search_idx' AND indisvalid";
+    let definition = room.texts(valid).await;
+    assert!(
+        definition[0].contains("gin (account_id, search)"),
+        "{definition:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

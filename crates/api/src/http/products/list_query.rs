@@ -28,7 +28,8 @@ const WORDS_MAX_CHARACTERS: usize = 200;
     reason = "describes the query for the documentation; `read` reads it and lists all faults"
 )]
 pub(super) struct ListParameters {
-    /// Words to be found in name, description or sku. The best match comes first, unless `sort` says otherwise.
+    /// Words to be found in name, description or sku. Unless `sort` says otherwise, the newest 200 matches come first, the
+    /// best of them at the top, and older ones follow by age.
     #[param(min_length = 1, max_length = 200)]
     q: Option<String>,
     /// Part of the name, in any case.
@@ -66,7 +67,8 @@ pub(super) struct ListParameters {
     limit: Option<u16>,
     /// `next_cursor` of the page before, with the same filters and sort.
     cursor: Option<String>,
-    /// Count all products that match; this costs a scan of them.
+    /// Count all products that match, which costs as much as reading them; where it takes too long, the answer is
+    /// `too_many_to_count`.
     #[param(default = false)]
     include_total: Option<bool>,
 }
