@@ -15,4 +15,5 @@ pub mod products;
 pub mod reconciler;
 pub mod results;
 mod troubles;
+mod vocabulary;
 pub mod webhooks;

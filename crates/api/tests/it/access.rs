@@ -13,22 +13,22 @@ use crate::app::{Answer, TestApp};
 
 const SOON: Duration = Duration::from_secs(20);
 
-struct Guarded {
-    app: TestApp,
+pub(crate) struct Guarded {
+    pub(crate) app: TestApp,
     database: Database,
 }
 
 /// A key as a caller has it.
-struct Key(Token);
+pub(crate) struct Key(Token);
 
 impl Guarded {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let app = TestApp::start_with(&[("PMS__AUTH__MODE", "keys")]).await;
         let database = Database::new(&app.database.config()).unwrap();
         Self { app, database }
     }
 
-    async fn key(&self, account: &str, scope: Scope) -> Key {
+    pub(crate) async fn key(&self, account: &str, scope: Scope) -> Key {
         self.key_until(account, scope, None).await
     }
 
@@ -61,7 +61,7 @@ impl Guarded {
 }
 
 impl Key {
-    fn bearer(&self) -> String {
+    pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.0.reveal())
     }
 }

@@ -16,6 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::contract;
+
 /// A running api.
 pub(crate) struct TestApp {
     pub(crate) database: Arc<TestDatabase>,
@@ -125,12 +127,14 @@ impl TestApp {
     ) -> Answer {
         let mut request = self
             .client
-            .request(method, format!("{}{path}", self.base))
+            .request(method.clone(), format!("{}{path}", self.base))
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        read(request).await
+        let answer = read(request).await;
+        contract::check(&method, path, &answer);
+        answer
     }
 
     /// Announces a body and sends only its beginning; the whole answer as text.

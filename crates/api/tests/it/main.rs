@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod commands;
+mod contract;
 mod create;
 mod dead_letters;
 mod delete;
@@ -20,5 +21,6 @@ mod read;
 mod reconciler;
 mod reprocess;
 mod results;
+mod tenancy;
 mod update;
 mod webhooks;

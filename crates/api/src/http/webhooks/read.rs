@@ -7,7 +7,7 @@ use crate::{
     http::{
         conditional::{etag, is_not_modified},
         context::RequestContext,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         query,
     },
     webhooks::{body::EndpointBody, endpoints::read_endpoint},
@@ -18,6 +18,7 @@ use crate::{
     method(get, head),
     path = "/webhook-endpoints/{id}",
     tag = "Webhooks",
+    operation_id = "readWebhookEndpoint",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that you have"),
@@ -25,9 +26,6 @@ use crate::{
     responses(
         (status = 200, body = EndpointBody, description = "The endpoint, without its secret", headers(("ETag" = String, description = "The version, in quotes"))),
         (status = 304, description = "You have the current version"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/webhook-endpoints/{id}", method = "GET", method = "HEAD")]
