@@ -62,17 +62,27 @@ def mend_tags(case):
             case.headers[name] = '"1"'
 
 
-GIVEN_OUT = re.compile(r"[A-Za-z0-9_-]{30,}")
+# What was asked for when a cursor was given out.
+asked = {}
 
 
 def mend_cursor(case):
-    """A cursor is a word that was given out: those that come by a link stay, and with them nothing but the limit."""
+    """A cursor is a word that was given out, for a list with the same filters and order."""
     if not case.query or "cursor" not in case.query:
         return
-    if GIVEN_OUT.fullmatch(str(case.query["cursor"])):
-        case.query = {name: case.query[name] for name in ("cursor", "limit") if name in case.query}
+    cursor = case.query["cursor"]
+    if cursor in asked:
+        case.query = {**asked[cursor], "cursor": cursor}
     else:
         del case.query["cursor"]
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    if response.status_code == 200 and b'"next_cursor":"' in response.content:
+        asked[response.json()["next_cursor"]] = {
+            name: value for name, value in case.query.items() if name != "cursor"
+        }
 
 
 @schemathesis.hook

@@ -26,7 +26,7 @@ const STYLE: &str = "\
     :root{color-scheme:light dark}\
     body{font:1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}\
     code,pre{font:.9em/1.5 ui-monospace,monospace}\
-    pre{padding:1rem;overflow-x:auto;border:1px solid #8885;border-radius:.4rem}\
+    pre{padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid #8885;border-radius:.4rem}\
     table{border-collapse:collapse}td,th{text-align:left;padding:.3rem 1rem .3rem 0;border-bottom:1px solid #8885}\
     .facts{color:#777}";
 
@@ -40,7 +40,7 @@ pub(super) fn configure(config: &mut ServiceConfig, document: &OpenApi) {
     // By default a server elsewhere is asked to judge the document.
     let look = Config::default()
         .validator_url("none")
-        .filter(true)
+        .use_base_layout()
         .display_request_duration(true)
         .try_it_out_enabled(true)
         .default_models_expand_depth(0);

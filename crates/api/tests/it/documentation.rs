@@ -88,6 +88,26 @@ fn every_example_of_a_field_is_as_described() {
 }
 
 #[test]
+fn every_reference_refers_to_something() {
+    fn follow(contract: &Contract, value: &Value) -> usize {
+        match value {
+            Value::Object(members) => {
+                contract.resolve(value);
+                let own = usize::from(members.contains_key("$ref"));
+                own + members
+                    .values()
+                    .map(|member| follow(contract, member))
+                    .sum::<usize>()
+            }
+            Value::Array(items) => items.iter().map(|item| follow(contract, item)).sum(),
+            _ => 0,
+        }
+    }
+    let contract = contract();
+    assert!(follow(contract, &contract.document) > 100);
+}
+
+#[test]
 fn every_operation_has_a_name_of_its_own() {
     let mut names = BTreeSet::new();
     for (method, path, operation) in contract().operations() {
@@ -155,6 +175,8 @@ fn what_callers_send_is_bounded_and_holds_nothing_unknown() {
         for parameter in contract.parameters(operation) {
             let place = format!("{method} {path}, {}", parameter["name"]);
             assert!(parameter["description"].is_string(), "{place} says nothing");
+            // The page would fill it in for whoever tries an operation out.
+            assert!(parameter.get("example").is_none(), "{place} has an example");
         }
     }
 }

@@ -33,7 +33,8 @@ use self::call::Call;
         (name = "Webhooks", description = "Where changes are told, after [Standard Webhooks](https://www.standardwebhooks.com)"),
         (name = "Health", description = "For those who run the service"),
     ),
-    components(schemas(super::problem::ProblemBody)),
+    // What no handler refers to by itself: parameters do not bring their schemas along.
+    components(schemas(super::problem::ProblemBody, crate::vocabulary::ProductSort)),
 )]
 struct Description;
 

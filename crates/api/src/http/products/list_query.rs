@@ -49,11 +49,11 @@ pub(super) struct ListParameters {
     /// Prices in this currency only.
     #[param(value_type = Option<vocabulary::Currency>)]
     currency: Option<String>,
-    /// At least this price, in `currency`, or else in the catalogue's own currency.
-    #[param(example = "10.00", pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
+    /// At least this price, such as `10.00`, in `currency`, or else in the catalogue's own currency.
+    #[param(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
     min_price: Option<String>,
-    /// At most this price, in `currency`, or else in the catalogue's own currency.
-    #[param(example = "20.00", pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
+    /// At most this price, such as `20.00`, in `currency`, or else in the catalogue's own currency.
+    #[param(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
     max_price: Option<String>,
     /// Created later than this.
     created_after: Option<DateTime<Utc>>,
