@@ -24,6 +24,10 @@ dev: ## Run the api, a worker and their services here, with both logs; Ctrl-C en
 test: services ## Run every test, on real services
 	@$(WITH_SERVICES) cargo build --workspace && cargo test --workspace
 
+.PHONY: test-api
+test-api: ## Make requests out of the API's description and judge every answer by it, as two accounts; CASES (20000), SEED
+	@deploy/local/test-api
+
 .PHONY: drills
 drills: ## Kill and freeze services of its own one after the other, and print what callers saw; takes six minutes
 	@deploy/local/drills

@@ -18,4 +18,5 @@ pub mod reconciler;
 pub mod results;
 mod troubles;
 pub mod uploads;
+mod vocabulary;
 pub mod webhooks;

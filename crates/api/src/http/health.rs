@@ -19,7 +19,7 @@ pub(super) fn is_asked_for(path: &str) -> bool {
 /// Whether the process runs.
 #[derive(Serialize, ToSchema)]
 struct Live {
-    #[schema(example = "live")]
+    #[schema(pattern = "^live$", example = "live")]
     status: &'static str,
 }
 
@@ -31,7 +31,7 @@ struct Live {
 )]
 struct Ready {
     /// `ready`, `degraded` (it works, with less than all parts) or `unavailable`.
-    #[schema(example = "ready")]
+    #[schema(pattern = "^(ready|degraded|unavailable)$", example = "ready")]
     status: String,
     parts: Vec<Part>,
 }
@@ -48,9 +48,10 @@ struct Part {
     /// Whether the process can do nothing without it.
     required: bool,
     /// `up`, `degraded` or `down`.
-    #[schema(example = "up")]
+    #[schema(pattern = "^(up|degraded|down)$", example = "up")]
     status: String,
     /// What is wrong, where something is.
+    #[schema(nullable = false)]
     reason: Option<String>,
 }
 
@@ -61,6 +62,7 @@ struct Part {
     method(get, head),
     path = "/health/live",
     tag = "Health",
+    operation_id = "readLiveness",
     responses((status = 200, body = Live, description = "It runs")),
 )]
 #[route("/health/live", method = "GET", method = "HEAD")]
@@ -75,6 +77,7 @@ async fn live() -> HttpResponse {
     method(get, head),
     path = "/health/ready",
     tag = "Health",
+    operation_id = "readReadiness",
     responses(
         (status = 200, body = Ready, description = "It can, if `degraded` with less than all parts"),
         (status = 503, body = Ready, description = "A required part is away"),

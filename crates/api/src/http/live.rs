@@ -7,11 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     access::Pass,
-    http::{
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query,
-    },
+    http::{context::RequestContext, problem::Problem, query},
     live::{EventStream, Live},
 };
 
@@ -34,6 +30,7 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
 /// the stream was lost, pictures included. The stream ends after `product.deleted`, when the key is revoked or the token expires, when its
 /// reader is too slow and when the process ends: come back with `Last-Event-ID`, as browsers do by themselves.
 #[utoipa::path(
+    operation_id = "watchProduct",
     tag = "Products",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
@@ -41,9 +38,6 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
     ),
     responses(
         (status = 200, body = String, content_type = "text/event-stream", description = "Events as they happen, and a comment after each silence"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many streams, or a needed part is away"),
     ),
 )]
 #[get("/products/{id}/events")]
@@ -75,12 +69,11 @@ async fn product_events(
 /// version, and take an update of a product that you do not know for its creation. The `id` tells a time, and only where to
 /// go on; some events have none.
 #[utoipa::path(
+    operation_id = "watchProducts",
     tag = "Products",
     params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that you have")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream", description = "Events as they happen, and a comment after each silence"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many streams, or a needed part is away"),
     ),
 )]
 #[get("/events")]

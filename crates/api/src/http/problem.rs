@@ -13,7 +13,7 @@ use serde::Serialize;
 use storage_postgres::StorageError;
 use utoipa::ToSchema;
 
-use crate::{live::LiveError, products::ProductError, webhooks::WebhookError};
+use crate::{live::LiveError, products::ProductError, vocabulary, webhooks::WebhookError};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -29,7 +29,7 @@ const RETRY_AFTER_BUSY: Duration = Duration::from_secs(1);
 pub struct ProblemBody {
     /// The address of a page that explains the problem.
     #[serde(rename = "type")]
-    #[schema(example = "/problems/validation-failed")]
+    #[schema(pattern = "^/problems/[a-z-]+$", example = "/problems/validation-failed")]
     kind: String,
     /// The same each time.
     title: &'static str,
@@ -40,12 +40,12 @@ pub struct ProblemBody {
     detail: String,
     /// The path that was asked for.
     instance: String,
-    /// A stable word for programs.
-    #[schema(example = "validation_failed")]
+    #[schema(value_type = vocabulary::ProblemCode)]
     code: &'static str,
     /// Names this request in the logs.
     request_id: String,
-    /// Everything that is wrong with the input.
+    /// Everything that is wrong with the input; of very much, the first 100.
+    #[schema(min_items = 1, max_items = 100)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FaultBody>,
 }
@@ -56,13 +56,14 @@ pub struct ProblemBody {
 pub struct FaultBody {
     /// Where in the body: a JSON pointer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "#/price/amount")]
+    #[schema(nullable = false, pattern = "^#", example = "#/price/amount")]
     pointer: Option<String>,
     /// Which parameter of the query.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     parameter: Option<String>,
     /// A stable word for programs.
-    #[schema(example = "not_positive")]
+    #[schema(pattern = "^[a-z_]+$", example = "not_positive")]
     code: &'static str,
     /// What was wrong and what would be right.
     detail: String,

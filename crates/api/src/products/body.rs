@@ -9,6 +9,8 @@ use storage_s3::PublicUrls;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::vocabulary;
+
 /// A product.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Product)]
@@ -16,23 +18,29 @@ pub struct ProductBody<'a> {
     /// A UUID of version 7.
     id: Uuid,
     /// The stock-keeping unit; unique in the account.
-    #[schema(max_length = 64, example = "MUG-01")]
+    #[schema(
+        required,
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[!-~]+$",
+        example = "MUG-01"
+    )]
     sku: Option<&'a str>,
     /// On one line.
-    #[schema(max_length = 200, example = "Enamel mug")]
+    #[schema(min_length = 1, max_length = 200, example = "Enamel mug")]
     name: &'a str,
     /// At length.
-    #[schema(max_length = 20_000)]
+    #[schema(required, max_length = 20_000)]
     description: Option<&'a str>,
     price: PriceBody,
-    #[schema(value_type = String, pattern = "^(draft|active|archived)$", example = "active")]
+    #[schema(value_type = vocabulary::ProductStatus)]
     status: ProductStatus,
-    /// What a shop knows about the product beyond its named fields.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[schema(value_type = vocabulary::Metadata)]
     metadata: &'a Metadata,
-    /// How far the pictures have come, taken together.
-    #[schema(value_type = String, pattern = "^(none|pending|processing|ready|partial|failed)$", example = "ready")]
+    #[schema(value_type = vocabulary::ImagesStatus)]
     images_status: ImagesStatus,
+    /// In their order.
+    #[schema(max_items = 20)]
     images: Vec<ImageBody<'a>>,
     /// From 1, and one more at every visible change, those of pictures included.
     #[schema(minimum = 1, example = 7)]
@@ -49,10 +57,9 @@ pub struct ProductBody<'a> {
 #[schema(as = Price)]
 struct PriceBody {
     /// A decimal, as a string, with all decimals of its currency.
-    #[schema(example = "19.90")]
+    #[schema(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$", example = "19.90")]
     amount: String,
-    /// An ISO 4217 code.
-    #[schema(example = "EUR")]
+    #[schema(value_type = vocabulary::Currency)]
     currency: &'static str,
 }
 
@@ -66,29 +73,36 @@ pub struct ImageBody<'a> {
     #[schema(minimum = 0)]
     position: i32,
     /// What the picture shows, for those who do not see it.
+    #[schema(required, max_length = 500)]
     alt: Option<&'a str>,
     /// Where it was fetched from; null for an upload.
+    #[schema(required, format = Uri, max_length = 2_048)]
     source_url: Option<&'a str>,
-    #[schema(value_type = String, pattern = "^(pending|processing|ready|failed)$", example = "ready")]
+    #[schema(value_type = vocabulary::ImageStatus)]
     status: ImageStatus,
     /// How often a worker has begun with it.
     #[schema(minimum = 0)]
     attempts: i32,
     /// Pixels of the original, upright.
+    #[schema(required, minimum = 1)]
     width: Option<i32>,
     /// Pixels of the original, upright.
+    #[schema(required, minimum = 1)]
     height: Option<i32>,
     /// Of the original.
-    #[schema(value_type = Option<String>, example = "jpeg")]
+    #[schema(required, value_type = Option<vocabulary::ImageFormat>)]
     format: Option<ImageFormat>,
     /// Size of the original.
+    #[schema(required, minimum = 1)]
     bytes: Option<i64>,
     /// True where the original has further frames; the first is what the variants show.
     animated: bool,
+    #[schema(required)]
     placeholder: Option<PlaceholderBody<'a>>,
     /// Empty until the picture is ready.
     variants: Vec<VariantBody<'a>>,
     /// Why the picture failed.
+    #[schema(required)]
     error: Option<ImageErrorBody<'a>>,
     #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,
@@ -101,9 +115,10 @@ pub struct ImageBody<'a> {
 #[schema(as = Placeholder)]
 struct PlaceholderBody<'a> {
     /// A thumbhash in Base64.
+    #[schema(pattern = "^[A-Za-z0-9+/]+=*$")]
     thumbhash: &'a str,
     /// The dominant colour.
-    #[schema(example = "#aabbcc")]
+    #[schema(pattern = "^#[0-9a-f]{6}$", example = "#aabbcc")]
     color: &'a str,
 }
 
@@ -113,12 +128,15 @@ struct PlaceholderBody<'a> {
 struct VariantBody<'a> {
     #[schema(example = "thumbnail")]
     name: &'a str,
-    #[schema(value_type = String, example = "webp")]
+    #[schema(value_type = vocabulary::ImageFormat)]
     format: ImageFormat,
     /// Pixels.
+    #[schema(minimum = 1)]
     width: u32,
     /// Pixels.
+    #[schema(minimum = 1)]
     height: u32,
+    #[schema(minimum = 1)]
     bytes: u64,
     /// Where everybody may fetch it; its content never changes.
     #[schema(format = Uri)]
@@ -129,8 +147,7 @@ struct VariantBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ImageError)]
 struct ImageErrorBody<'a> {
-    /// A stable word for programs.
-    #[schema(example = "unsupported_format")]
+    #[schema(value_type = vocabulary::ImageErrorCode)]
     code: &'static str,
     /// What was wrong and what would be right, for a person.
     detail: &'a str,
@@ -143,12 +160,15 @@ struct ImageErrorBody<'a> {
 #[schema(as = ProductPage)]
 pub struct PageBody<'a> {
     /// The products, in the order asked for.
+    #[schema(max_items = 100)]
     pub data: Vec<ProductBody<'a>>,
     /// True unless this is the last page.
     pub has_more: bool,
     /// Give it back as `cursor`, with the same filters and sort, for the next page.
+    #[schema(required)]
     pub next_cursor: Option<&'a str>,
     /// How many products match, where `include_total` asked for it.
+    #[schema(nullable = false, minimum = 0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }

@@ -11,7 +11,7 @@ use storage_postgres::WebhookDelivery;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::products::body::rfc3339;
+use crate::{products::body::rfc3339, vocabulary};
 
 /// Where changes are told.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,16 +23,14 @@ pub struct EndpointBody<'a> {
     #[schema(format = Uri, max_length = 2_048, example = "https://example.com/hooks/catalogue")]
     url: &'a str,
     /// What is told there; `*` stands for everything, also what there will be some day.
-    #[schema(value_type = Vec<String>, min_items = 1, example = json!(["product.updated", "product.deleted"]))]
+    #[schema(value_type = Vec<vocabulary::WebhookTopic>, min_items = 1, max_items = 7, example = json!(["product.updated", "product.deleted"]))]
     events: &'a [WebhookTopic],
-    #[schema(max_length = 500, example = "Stock of the Hamburg shop")]
+    #[schema(required, max_length = 500, example = "Stock of the Hamburg shop")]
     description: Option<&'a str>,
     /// Whether anything is delivered.
     #[schema(example = true)]
     enabled: bool,
-    /// Why it was disabled, unless its owner did so: `gone` after the answer 410, `failing` where nothing could be
-    /// delivered for days.
-    #[schema(value_type = Option<String>, pattern = "^(gone|failing)$", example = json!(null))]
+    #[schema(required, value_type = Option<vocabulary::WebhookDisabledReason>)]
     disabled_reason: Option<WebhookDisabledReason>,
     /// From 1, and one more at every visible change.
     #[schema(minimum = 1, example = 1)]
@@ -50,7 +48,7 @@ pub struct EndpointWithSecretBody<'a> {
     #[serde(flatten)]
     endpoint: EndpointBody<'a>,
     /// Verify `webhook-signature` with it, by a library of Standard Webhooks.
-    #[schema(value_type = String, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    #[schema(value_type = String, pattern = "^whsec_[A-Za-z0-9+/]+=*$", example = "whsec_RsJgTHtQN/kAujw6U0KQXQEpGUl1ZcIg9yZcKyxpqnI=")]
     #[serde(serialize_with = "exposed")]
     secret: &'a SecretString,
 }
@@ -60,6 +58,7 @@ pub struct EndpointWithSecretBody<'a> {
 #[schema(as = WebhookEndpointList)]
 pub struct EndpointListBody<'a> {
     /// The oldest first; at most 20.
+    #[schema(max_items = 20)]
     pub data: Vec<EndpointBody<'a>>,
 }
 
@@ -70,22 +69,25 @@ pub struct DeliveryBody<'a> {
     /// What `webhook-id` says, at every attempt: the event's own identifier, a UUID of version 7.
     id: Uuid,
     /// What happened.
-    #[schema(value_type = String, example = "product.updated")]
+    #[schema(value_type = vocabulary::WebhookEvent)]
     event: WebhookEvent,
     /// `data` of what is delivered.
     #[schema(value_type = Object, example = json!({"id": "01a203f3-dd46-7169-92fb-90f23cd9b841", "version": 7}))]
     data: &'a serde_json::Value,
-    #[schema(value_type = String, pattern = "^(pending|delivered|failed)$", example = "delivered")]
+    #[schema(value_type = vocabulary::WebhookDeliveryStatus)]
     status: WebhookDeliveryStatus,
     /// When the next attempt begins, or at the latest where one is under way.
+    #[schema(required)]
     #[serde(serialize_with = "rfc3339_or_null")]
     next_attempt_at: Option<DateTime<Utc>>,
     /// The attempts that have ended, the oldest first; of very many, the last 50.
+    #[schema(max_items = 50)]
     attempts: Vec<AttemptBody>,
     /// When it happened.
     #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,
     /// When it was delivered or given up.
+    #[schema(required)]
     #[serde(serialize_with = "rfc3339_or_null")]
     ended_at: Option<DateTime<Utc>>,
 }
@@ -98,11 +100,10 @@ struct AttemptBody {
     #[serde(serialize_with = "rfc3339")]
     at: DateTime<Utc>,
     /// What the endpoint answered; 2xx is a delivery.
-    #[schema(example = 200)]
+    #[schema(required, minimum = 100, maximum = 999, example = 200)]
     status_code: Option<u16>,
-    /// Why there was no answer: `blocked_address`, `name_not_found`, `connection_failed`, `tls_failed`, `timeout` or
-    /// `connection_lost`.
-    #[schema(value_type = Option<String>, example = json!(null))]
+    /// Why there was no answer.
+    #[schema(required, value_type = Option<vocabulary::WebhookFault>)]
     error: Option<WebhookFault>,
     /// How long it took.
     #[schema(example = 84)]
@@ -114,10 +115,12 @@ struct AttemptBody {
 #[schema(as = WebhookDeliveryPage)]
 pub struct DeliveryPageBody<'a> {
     /// The newest first.
+    #[schema(max_items = 100)]
     pub data: Vec<DeliveryBody<'a>>,
     /// True unless this is the last page.
     pub has_more: bool,
     /// Give it back as `cursor` for the next page.
+    #[schema(required)]
     pub next_cursor: Option<&'a str>,
 }
 

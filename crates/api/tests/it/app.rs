@@ -17,6 +17,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::contract;
+
 /// A running api.
 pub(crate) struct TestApp {
     pub(crate) database: Arc<TestDatabase>,
@@ -131,12 +133,14 @@ impl TestApp {
     ) -> Answer {
         let mut request = self
             .client
-            .request(method, format!("{}{path}", self.base))
+            .request(method.clone(), format!("{}{path}", self.base))
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        read(request).await
+        let answer = read(request).await;
+        contract::check(&method, path, &answer);
+        answer
     }
 
     /// A connection of its own.

@@ -6,6 +6,7 @@
 )]
 
 mod chaos;
+mod examples;
 mod faults;
 mod flow;
 mod identical;

@@ -25,6 +25,7 @@ use crate::{
     reason = "describes the body for the documentation; `products::batch` reads it and lists all faults"
 )]
 #[schema(as = NewProductBatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewBatchBody {
     /// Each as for `POST /products`.
     #[schema(min_items = 1, max_items = 500)]
@@ -67,11 +68,12 @@ struct ItemBody<'a> {
 ///
 /// With an `Idempotency-Key`, a repetition gets the whole answer again, refused items included.
 #[utoipa::path(
+    operation_id = "createProducts",
     tag = "Products",
     request_body(content(
         (NewBatchBody = "application/json", example = json!({"items": [
             {"name": "Enamel mug", "sku": "MUG-01", "price": {"amount": "19.90", "currency": "EUR"}},
-            {"name": "Enamel bowl", "sku": "BOWL-01", "price": {"amount": "-1", "currency": "EUR"}},
+            {"name": "Enamel bowl", "sku": "BOWL-01", "price": {"amount": "24.00", "currency": "EUR"}},
         ]})),
         (String = "application/x-ndjson", example = json!("{\"name\":\"Enamel mug\",\"price\":{\"amount\":\"19.90\"}}\n{\"name\":\"Enamel bowl\",\"price\":{\"amount\":\"24.00\"}}\n")),
     )),
@@ -80,12 +82,6 @@ struct ItemBody<'a> {
         (status = 200, body = BatchAnswerBody, description = "What came of each item", headers(
             ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key was answered so"),
         )),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The first request with the same key is still running"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is longer than `server.max_batch_bytes`"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "There are no items, or more than 500; or the key came with another body before"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/products/batch")]

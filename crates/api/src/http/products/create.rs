@@ -9,18 +9,15 @@ use utoipa::ToSchema;
 use super::{CACHE_CONTROL, Catalogue};
 use crate::{
     http::{
-        conditional::etag,
-        context::RequestContext,
-        idempotency,
-        json::JsonBody,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
+        conditional::etag, context::RequestContext, idempotency, json::JsonBody, problem::Problem, query,
+        to_the_end,
     },
     products::{
         ProductBody,
         catalogue::Rendered,
         create::{CreateAnswer, create_product},
     },
+    vocabulary,
 };
 
 /// A product to be. Every field that is not named here is a fault.
@@ -30,20 +27,27 @@ use crate::{
     reason = "describes the body for the documentation; `products::draft` reads it and lists all faults"
 )]
 #[schema(as = NewProduct)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewProductBody {
     /// On one line; blanks around it are dropped.
-    #[schema(min_length = 1, max_length = 200, example = "Enamel mug")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Enamel mug"
+    )]
     name: String,
     /// Unique in the account, of visible ASCII characters.
     #[schema(min_length = 1, max_length = 64, example = "MUG-01", pattern = "^[!-~]+$")]
     sku: Option<String>,
-    #[schema(max_length = 20_000)]
+    /// At length; U+0000 alone is not allowed.
+    #[schema(max_length = 20_000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
     price: NewPrice,
     /// `active` where it is left out.
-    #[schema(example = "active", pattern = "^(draft|active|archived)$")]
+    #[schema(value_type = Option<vocabulary::ProductStatus>)]
     status: Option<String>,
-    /// At most 50 pairs; keys of at most 64 characters, values of at most 500.
+    #[schema(value_type = Option<vocabulary::Metadata>)]
     metadata: Option<std::collections::BTreeMap<String, String>>,
     /// Pictures to be fetched, in their order.
     #[schema(max_items = 20)]
@@ -53,24 +57,26 @@ pub(super) struct NewProductBody {
 /// A price to be.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the body for the documentation")]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewPrice {
     /// A decimal, as a string: 0 or more, below 10¹², with no more decimals than the currency has.
-    #[schema(example = "19.90", pattern = r"^\d{1,12}(\.\d+)?$")]
+    #[schema(example = "19.90", pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
     amount: String,
-    /// An ISO 4217 code; the setting `catalogue.currency` where it is left out.
-    #[schema(example = "EUR", pattern = "^[A-Z]{3}$")]
+    /// The setting `catalogue.currency` where it is left out.
+    #[schema(value_type = Option<vocabulary::Currency>)]
     currency: Option<String>,
 }
 
 /// A picture to be fetched.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the body for the documentation")]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewImage {
     /// An `http` or `https` address that everybody can reach.
-    #[schema(max_length = 2_048, format = Uri, example = "https://example.com/mug.jpg")]
+    #[schema(max_length = 2_048, format = Uri, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]", example = "https://example.com/mug.jpg")]
     source_url: String,
     /// What the picture shows, for those who do not see it.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     alt: Option<String>,
 }
 
@@ -80,6 +86,7 @@ pub(super) struct NewImage {
 /// reason, as the workers get to them.
 #[utoipa::path(
     tag = "Products",
+    operation_id = "createProduct",
     request_body(content = NewProductBody, content_type = "application/json"),
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes repetitions of this request answer as its first did, for 24 hours")),
     responses(
@@ -88,12 +95,6 @@ pub(super) struct NewImage {
             ("ETag" = String, description = "The version, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key created it"),
         )),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The sku is taken, or the first request with the same key is still running"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed; or the key came with another body before"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/products")]

@@ -4,12 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, delete};
 
 use super::{Catalogue, ProductPath};
 use crate::{
-    http::{
-        conditional::expected,
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
-    },
+    http::{conditional::expected, context::RequestContext, problem::Problem, query, to_the_end},
     products::delete::delete_product,
 };
 
@@ -18,6 +13,7 @@ use crate::{
 /// It is gone when this is answered; the stored objects of its pictures follow soon after.
 #[utoipa::path(
     tag = "Products",
+    operation_id = "deleteProduct",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
@@ -25,10 +21,6 @@ use crate::{
     ),
     responses(
         (status = 204, description = "Gone"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[delete("/products/{id}")]

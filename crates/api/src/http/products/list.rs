@@ -4,11 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, route};
 
 use super::{CACHE_CONTROL, Catalogue, list_query};
 use crate::{
-    http::{
-        context::RequestContext,
-        page::next_link,
-        problem::{Problem, ProblemBody},
-    },
+    http::{context::RequestContext, page::next_link, problem::Problem},
     products::{PageBody, list::list_products},
 };
 
@@ -20,11 +16,10 @@ use crate::{
     method(get, head),
     path = "/products",
     tag = "Products",
+    operation_id = "listProducts",
     params(list_query::ListParameters),
     responses(
         (status = 200, body = PageBody, description = "One page", headers(("Link" = String, description = "The next page, as `rel=\"next\"`"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "A parameter or the cursor is not valid"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/products", method = "GET", method = "HEAD")]

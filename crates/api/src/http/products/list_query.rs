@@ -11,10 +11,13 @@ use domain::{
 };
 use utoipa::IntoParams;
 
-use crate::http::{
-    page::{cursor_problem, limit},
-    problem::Problem,
-    query::Query,
+use crate::{
+    http::{
+        page::{cursor_problem, limit},
+        problem::Problem,
+        query::Query,
+    },
+    vocabulary,
 };
 
 /// The longest search, in characters.
@@ -30,26 +33,28 @@ const WORDS_MAX_CHARACTERS: usize = 200;
 pub(super) struct ListParameters {
     /// Words to be found in name, description or sku. Unless `sort` says otherwise, the newest 200 matches come first, the
     /// best of them at the top, and older ones follow by age.
-    #[param(min_length = 1, max_length = 200)]
+    #[param(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     q: Option<String>,
     /// Part of the name, in any case.
-    #[param(min_length = 1, max_length = 200)]
+    #[param(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     name: Option<String>,
     /// The exact sku.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     sku: Option<String>,
-    /// `draft`, `active` or `archived`; may repeat. Every one where it is left out.
+    /// May repeat. Every one where it is left out.
+    #[param(value_type = Option<Vec<vocabulary::ProductStatus>>)]
     status: Option<Vec<String>>,
-    /// `none`, `pending`, `processing`, `ready`, `partial` or `failed`; may repeat.
+    /// May repeat. Every one where it is left out.
+    #[param(value_type = Option<Vec<vocabulary::ImagesStatus>>)]
     images_status: Option<Vec<String>>,
-    /// An ISO 4217 code.
-    #[param(pattern = "^[A-Z]{3}$")]
+    /// Prices in this currency only.
+    #[param(value_type = Option<vocabulary::Currency>)]
     currency: Option<String>,
-    /// At least this price, in `currency`, or else in the catalogue's own currency.
-    #[param(example = "10.00")]
+    /// At least this price, such as `10.00`, in `currency`, or else in the catalogue's own currency.
+    #[param(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
     min_price: Option<String>,
-    /// At most this price, in `currency`, or else in the catalogue's own currency.
-    #[param(example = "20.00")]
+    /// At most this price, such as `20.00`, in `currency`, or else in the catalogue's own currency.
+    #[param(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
     max_price: Option<String>,
     /// Created later than this.
     created_after: Option<DateTime<Utc>>,
@@ -59,13 +64,14 @@ pub(super) struct ListParameters {
     updated_after: Option<DateTime<Utc>>,
     /// Last changed earlier than this.
     updated_before: Option<DateTime<Utc>>,
-    /// One of `-created_at` (the default), `created_at`, `-updated_at`, `updated_at`, `price`, `-price`, `name`, `-name`.
-    #[param(example = "-created_at")]
+    /// `-created_at` where it is left out, or the best match first where `q` is given.
+    #[param(value_type = Option<vocabulary::ProductSort>)]
     sort: Option<String>,
     /// How many products a page has.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u16>,
     /// `next_cursor` of the page before, with the same filters and sort.
+    #[param(min_length = 1)]
     cursor: Option<String>,
     /// Count all products that match, which costs as much as reading them; where it takes too long, the answer is
     /// `too_many_to_count`.

@@ -10,10 +10,11 @@ use crate::{
         conditional::{etag, expected},
         context::RequestContext,
         json::JsonBody,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         query, to_the_end,
     },
     products::{ProductBody, update::update_product},
+    vocabulary,
 };
 
 /// What changes: a field that is left out stays as it is, and null removes it.
@@ -23,27 +24,44 @@ use crate::{
     reason = "describes the body for the documentation; `products::draft` reads it and lists all faults"
 )]
 #[schema(as = ProductPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ProductPatchBody {
-    #[schema(min_length = 1, max_length = 200)]
+    /// It cannot be removed.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
     #[schema(min_length = 1, max_length = 64, pattern = "^[!-~]+$")]
     sku: Option<String>,
-    #[schema(max_length = 20_000)]
+    #[schema(max_length = 20_000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
+    /// It cannot be removed.
+    #[schema(nullable = false)]
     price: Option<PricePatch>,
-    #[schema(pattern = "^(draft|active|archived)$")]
+    /// `active` where it is null.
+    #[schema(value_type = Option<vocabulary::ProductStatus>)]
     status: Option<String>,
-    /// Pairs are changed one by one; null removes a pair.
+    #[schema(value_type = Option<vocabulary::MetadataPatch>)]
     metadata: Option<std::collections::BTreeMap<String, Option<String>>>,
 }
 
 /// What changes in a price.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the body for the documentation")]
+#[serde(deny_unknown_fields)]
 pub(super) struct PricePatch {
-    #[schema(example = "21.50", pattern = r"^\d{1,12}(\.\d+)?$")]
+    /// With no more decimals than the currency has.
+    #[schema(
+        nullable = false,
+        example = "21.50",
+        pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
+    )]
     amount: Option<String>,
-    #[schema(example = "EUR", pattern = "^[A-Z]{3}$")]
+    /// The setting `catalogue.currency` where it is null.
+    #[schema(value_type = Option<vocabulary::Currency>)]
     currency: Option<String>,
 }
 
@@ -52,6 +70,7 @@ pub(super) struct PricePatch {
 /// A JSON Merge Patch (RFC 7396). The version grows by one, unless nothing changes.
 #[utoipa::path(
     tag = "Products",
+    operation_id = "updateProduct",
     request_body(content(
         (ProductPatchBody = "application/merge-patch+json"),
         (ProductPatchBody = "application/json"),
@@ -63,14 +82,6 @@ pub(super) struct PricePatch {
     ),
     responses(
         (status = 200, body = ProductBody, description = "As it is now", headers(("ETag" = String, description = "The version, in quotes"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The sku is taken"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[patch("/products/{id}")]

@@ -10,13 +10,10 @@ use utoipa::ToSchema;
 use super::{Catalogue, NO_STORE};
 use crate::{
     http::{
-        conditional::etag,
-        context::RequestContext,
-        idempotency,
-        json::JsonBody,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
+        conditional::etag, context::RequestContext, idempotency, json::JsonBody, problem::Problem, query,
+        to_the_end,
     },
+    vocabulary,
     webhooks::{
         body::EndpointWithSecretBody,
         endpoints::{CreateAnswer, create_endpoint},
@@ -30,16 +27,20 @@ use crate::{
     reason = "describes the body for the documentation; `webhooks::draft` reads it and lists all faults"
 )]
 #[schema(as = NewWebhookEndpoint)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewEndpointBody {
     /// An `http` or `https` address that everybody can reach.
-    #[schema(max_length = 2_048, format = Uri, example = "https://example.com/hooks/catalogue")]
+    #[schema(max_length = 2_048, format = Uri, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]", example = "https://example.com/hooks/catalogue")]
     url: String,
-    /// Of `product.created`, `product.updated`, `product.deleted`, `image.ready`, `image.failed` and
-    /// `product.images_completed`, or `*` for all.
-    #[schema(min_items = 1, example = json!(["product.updated", "product.deleted"]))]
+    /// What is told there.
+    #[schema(value_type = Vec<vocabulary::WebhookTopic>, min_items = 1, example = json!(["product.updated", "product.deleted"]))]
     events: Vec<String>,
     /// What you call it.
-    #[schema(max_length = 500, example = "Stock of the Hamburg shop")]
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "Stock of the Hamburg shop"
+    )]
     description: Option<String>,
     /// `true` where it is left out.
     #[schema(example = true)]
@@ -60,6 +61,7 @@ pub(super) struct NewEndpointBody {
 /// 5 h, 10 h and 10 h. The answer 410 disables the endpoint, and so do five days in which nothing could be delivered.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "createWebhookEndpoint",
     request_body(content = NewEndpointBody, content_type = "application/json"),
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes repetitions of this request answer as its first did, for 24 hours")),
     responses(
@@ -68,12 +70,6 @@ pub(super) struct NewEndpointBody {
             ("ETag" = String, description = "The version, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key created it"),
         )),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The account has 20 endpoints already, or the first request with the same key is still running"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed; or the key came with another body before"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/webhook-endpoints")]

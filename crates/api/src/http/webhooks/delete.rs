@@ -4,12 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, delete};
 
 use super::{Catalogue, EndpointPath};
 use crate::{
-    http::{
-        conditional::expected,
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
-    },
+    http::{conditional::expected, context::RequestContext, problem::Problem, query, to_the_end},
     webhooks::endpoints::delete_endpoint,
 };
 
@@ -18,6 +13,7 @@ use crate::{
 /// Its log goes with it, and so does what waits for it. An attempt that is under way may still arrive.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "deleteWebhookEndpoint",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you delete"),
@@ -25,10 +21,6 @@ use crate::{
     ),
     responses(
         (status = 204, description = "Gone"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[delete("/webhook-endpoints/{id}")]

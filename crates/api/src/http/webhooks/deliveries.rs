@@ -4,11 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, route};
 
 use super::{CACHE_CONTROL, Catalogue, EndpointPath, log_query};
 use crate::{
-    http::{
-        context::RequestContext,
-        page::next_link,
-        problem::{Problem, ProblemBody},
-    },
+    http::{context::RequestContext, page::next_link, problem::Problem},
     webhooks::{
         body::{DeliveryBody, DeliveryPageBody},
         cursor,
@@ -23,12 +19,10 @@ use crate::{
     method(get, head),
     path = "/webhook-endpoints/{id}/deliveries",
     tag = "Webhooks",
+    operation_id = "listWebhookDeliveries",
     params(("id" = uuid::Uuid, Path, description = "The endpoint"), log_query::LogParameters),
     responses(
         (status = 200, body = DeliveryPageBody, description = "One page", headers(("Link" = String, description = "The next page, as `rel=\"next\"`"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "A parameter or the cursor is not valid"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/webhook-endpoints/{id}/deliveries", method = "GET", method = "HEAD")]

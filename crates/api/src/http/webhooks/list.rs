@@ -4,11 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, route};
 
 use super::{CACHE_CONTROL, Catalogue};
 use crate::{
-    http::{
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query,
-    },
+    http::{context::RequestContext, problem::Problem, query},
     webhooks::{
         body::{EndpointBody, EndpointListBody},
         endpoints::list_endpoints,
@@ -22,10 +18,9 @@ use crate::{
     method(get, head),
     path = "/webhook-endpoints",
     tag = "Webhooks",
+    operation_id = "listWebhookEndpoints",
     responses(
         (status = 200, body = EndpointListBody, description = "All of them, the oldest first"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed query"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/webhook-endpoints", method = "GET", method = "HEAD")]

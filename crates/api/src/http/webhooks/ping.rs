@@ -4,11 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, post};
 
 use super::{Catalogue, EndpointPath, accept};
 use crate::{
-    http::{
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
-    },
+    http::{context::RequestContext, problem::Problem, query, to_the_end},
     webhooks::{body::DeliveryBody, deliveries},
 };
 
@@ -17,13 +13,10 @@ use crate::{
 /// An event `ping` is delivered to it, and to no other, whatever it asked for. What becomes of it is in its log.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "pingWebhookEndpoint",
     params(("id" = uuid::Uuid, Path, description = "The endpoint")),
     responses(
         (status = 202, body = DeliveryBody, description = "It is on its way"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The endpoint is disabled"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/webhook-endpoints/{id}/ping")]

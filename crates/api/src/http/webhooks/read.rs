@@ -7,7 +7,7 @@ use crate::{
     http::{
         conditional::{etag, expected},
         context::RequestContext,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         query,
     },
     webhooks::{WebhookError, body::EndpointBody, endpoints::read_endpoint},
@@ -18,6 +18,7 @@ use crate::{
     method(get, head),
     path = "/webhook-endpoints/{id}",
     tag = "Webhooks",
+    operation_id = "readWebhookEndpoint",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you want, and no other"),
@@ -26,10 +27,6 @@ use crate::{
     responses(
         (status = 200, body = EndpointBody, description = "The endpoint, without its secret", headers(("ETag" = String, description = "The version, in quotes"))),
         (status = 304, description = "You have the current version"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version than `If-Match` names"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/webhook-endpoints/{id}", method = "GET", method = "HEAD")]

@@ -4,11 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, post};
 
 use super::{Catalogue, DeliveryPath, accept};
 use crate::{
-    http::{
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
-    },
+    http::{context::RequestContext, problem::Problem, query, to_the_end},
     webhooks::{body::DeliveryBody, deliveries},
 };
 
@@ -17,16 +13,13 @@ use crate::{
 /// Whatever became of the delivery, it is due now, with the same `webhook-id`, and is retried as a new one is.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "redeliverWebhook",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("delivery_id" = uuid::Uuid, Path, description = "The delivery"),
     ),
     responses(
         (status = 202, body = DeliveryBody, description = "It is on its way"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The endpoint is disabled"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver")]

@@ -7,7 +7,7 @@ use crate::{
     http::{
         conditional::{etag, expected},
         context::RequestContext,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         query, to_the_end,
     },
     webhooks::{body::EndpointWithSecretBody, endpoints::rotate_secret},
@@ -20,16 +20,13 @@ use crate::{
 /// the oldest at once.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "rotateWebhookSecret",
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version whose secret you replace, so that a repetition makes no third one"),
     ),
     responses(
         (status = 200, body = EndpointWithSecretBody, description = "With the new secret", headers(("ETag" = String, description = "The version, in quotes"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/webhook-endpoints/{id}/rotate-secret")]

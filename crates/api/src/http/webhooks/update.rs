@@ -7,12 +7,9 @@ use utoipa::ToSchema;
 use super::{Catalogue, EndpointPath, show};
 use crate::{
     http::{
-        conditional::expected,
-        context::RequestContext,
-        json::JsonBody,
-        problem::{Problem, ProblemBody},
-        query, to_the_end,
+        conditional::expected, context::RequestContext, json::JsonBody, problem::Problem, query, to_the_end,
     },
+    vocabulary,
     webhooks::{body::EndpointBody, endpoints::update_endpoint},
 };
 
@@ -23,12 +20,15 @@ use crate::{
     reason = "describes the body for the documentation; `webhooks::draft` reads it and lists all faults"
 )]
 #[schema(as = WebhookEndpointPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct EndpointPatchBody {
-    #[schema(max_length = 2_048, format = Uri)]
+    /// It cannot be removed.
+    #[schema(nullable = false, max_length = 2_048, format = Uri, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]")]
     url: Option<String>,
-    #[schema(min_items = 1, example = json!(["*"]))]
+    /// It cannot be removed.
+    #[schema(nullable = false, value_type = Option<Vec<vocabulary::WebhookTopic>>, min_items = 1, example = json!(["*"]))]
     events: Option<Vec<String>>,
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Option<String>,
     /// While it is false, nothing is delivered and nothing new is kept for it. What waited already is delivered once it is
     /// true again.
@@ -41,6 +41,7 @@ pub(super) struct EndpointPatchBody {
 /// A JSON Merge Patch (RFC 7396). The version grows by one, unless nothing changes.
 #[utoipa::path(
     tag = "Webhooks",
+    operation_id = "updateWebhookEndpoint",
     request_body(content(
         (EndpointPatchBody = "application/merge-patch+json"),
         (EndpointPatchBody = "application/json"),
@@ -52,13 +53,6 @@ pub(super) struct EndpointPatchBody {
     ),
     responses(
         (status = 200, body = EndpointBody, description = "As it is now", headers(("ETag" = String, description = "The version, in quotes"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "Not there"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "It is at another version"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[patch("/webhook-endpoints/{id}")]

@@ -11,7 +11,7 @@ use crate::{
         context::RequestContext,
         idempotency,
         json::JsonBody,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         products::{Catalogue, ProductPath},
         query, to_the_end,
     },
@@ -29,12 +29,17 @@ const ACCEPTED: &str = "application/json, multipart/form-data";
     reason = "describes the body for the documentation; `products::images::draft` reads it and lists all faults"
 )]
 #[schema(as = ImageByAddress)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ImageByAddressBody {
     /// An `http` or `https` address that everybody can reach.
-    #[schema(max_length = 2_048, format = Uri, example = "https://example.com/mug.jpg")]
+    #[schema(max_length = 2_048, format = Uri, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]", example = "https://example.com/mug.jpg")]
     source_url: String,
     /// What the picture shows, for those who do not see it.
-    #[schema(max_length = 500, example = "The mug from above")]
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "The mug from above"
+    )]
     alt: Option<String>,
     /// Its place among the others, which make room. The last where it is left out, or beyond the last.
     #[schema(minimum = 0, maximum = 19, example = 0)]
@@ -48,13 +53,18 @@ pub(super) struct ImageByAddressBody {
     reason = "describes the body for the documentation; `form` reads it and lists the faults"
 )]
 #[schema(as = ImageUpload)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ImageUploadBody {
     /// A JPEG, PNG, WebP or GIF, whatever its name and its `Content-Type` say. Up to 32 MiB, unless the setting
     /// `images.max_upload_bytes` says otherwise.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// What the picture shows, for those who do not see it.
-    #[schema(max_length = 500, example = "The mug from above")]
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "The mug from above"
+    )]
     alt: Option<String>,
     /// Its place among the others, which make room. The last where it is left out, or beyond the last.
     #[schema(minimum = 0, maximum = 19, example = 0)]
@@ -69,6 +79,7 @@ pub(super) struct ImageUploadBody {
 /// A form that is refused, cut off, or cannot be stored leaves nothing behind. To repeat a request with the same
 /// `Idempotency-Key`, send the same file with the same `alt` and `position`.
 #[utoipa::path(
+    operation_id = "addProductImage",
     tag = "Pictures",
     request_body(content(
         (ImageByAddressBody = "application/json"),
@@ -84,13 +95,6 @@ pub(super) struct ImageUploadBody {
             ("ETag" = String, description = "The version of the product, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key added it"),
         )),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, form, header or query; or the body was cut off"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The product has 20 pictures (`too_many_images`), or the first request with the same key is still running"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body or the file is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed (for a form, the pointer names the part); the file is no picture that is read here (`unsupported_format`); or the key came with another body before"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away, or there are too many uploads at a time"),
     ),
 )]
 #[post("/products/{id}/images")]

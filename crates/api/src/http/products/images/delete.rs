@@ -5,11 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, delete};
 use super::ImagePath;
 use crate::{
     http::{
-        conditional::expected,
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        products::Catalogue,
-        query, to_the_end,
+        conditional::expected, context::RequestContext, problem::Problem, products::Catalogue, query,
+        to_the_end,
     },
     products::images::delete::delete_image,
 };
@@ -18,6 +15,7 @@ use crate::{
 ///
 /// The ones behind it close up. Its stored objects, an uploaded file too, follow soon after.
 #[utoipa::path(
+    operation_id = "deleteProductImage",
     tag = "Pictures",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
@@ -26,10 +24,6 @@ use crate::{
     ),
     responses(
         (status = 204, description = "Gone"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product, or it has no such picture"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "The product is at another version"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[delete("/products/{id}/images/{image_id}")]

@@ -8,7 +8,7 @@ use super::show;
 use crate::{
     http::{
         context::RequestContext,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         products::{Catalogue, ProductPath},
         query,
     },
@@ -30,6 +30,7 @@ pub(super) struct ImageListBody<'a> {
 #[utoipa::path(
     method(get, head),
     path = "/products/{id}/images",
+    operation_id = "listProductImages",
     tag = "Pictures",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
@@ -38,9 +39,6 @@ pub(super) struct ImageListBody<'a> {
     responses(
         (status = 200, body = ImageListBody, description = "The pictures", headers(("ETag" = String, description = "The version of the product, in quotes"))),
         (status = 304, description = "You have the current version"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/products/{id}/images", method = "GET", method = "HEAD")]

@@ -4,12 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, route};
 
 use super::{ImagePath, show};
 use crate::{
-    http::{
-        context::RequestContext,
-        problem::{Problem, ProblemBody},
-        products::Catalogue,
-        query,
-    },
+    http::{context::RequestContext, problem::Problem, products::Catalogue, query},
     products::{ImageBody, images::read::read_image},
 };
 
@@ -19,6 +14,7 @@ use crate::{
 #[utoipa::path(
     method(get, head),
     path = "/products/{id}/images/{image_id}",
+    operation_id = "readProductImage",
     tag = "Pictures",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
@@ -28,9 +24,6 @@ use crate::{
     responses(
         (status = 200, body = ImageBody, description = "The picture", headers(("ETag" = String, description = "The version of the product, in quotes"))),
         (status = 304, description = "You have the current version"),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product, or it has no such picture"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[route("/products/{id}/images/{image_id}", method = "GET", method = "HEAD")]

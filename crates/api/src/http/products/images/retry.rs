@@ -5,13 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ImagePath, answer, posted};
 use crate::{
-    http::{
-        context::RequestContext,
-        idempotency,
-        problem::{Problem, ProblemBody},
-        products::Catalogue,
-        query, to_the_end,
-    },
+    http::{context::RequestContext, idempotency, problem::Problem, products::Catalogue, query, to_the_end},
     products::{ImageBody, catalogue::Rendered, images::retry::retry_image},
 };
 
@@ -20,6 +14,7 @@ use crate::{
 /// One that has failed is `pending` again, as if it were new: its address is fetched once more, or its uploaded file read.
 /// Where `error.retryable` is false, the same file will fail again.
 #[utoipa::path(
+    operation_id = "retryProductImage",
     tag = "Pictures",
     params(
         ("id" = uuid::Uuid, Path, description = "The product"),
@@ -32,11 +27,6 @@ use crate::{
             ("ETag" = String, description = "The version of the product, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key asked for it"),
         )),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product, or it has no such picture"),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "It has not failed (`image_not_failed`), or the first request with the same key is still running"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "The key came with another request before"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[post("/products/{id}/images/{image_id}/retry")]

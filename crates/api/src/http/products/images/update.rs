@@ -10,7 +10,7 @@ use crate::{
         conditional::{etag, expected},
         context::RequestContext,
         json::JsonBody,
-        problem::{Problem, ProblemBody},
+        problem::Problem,
         products::Catalogue,
         query, to_the_end,
     },
@@ -24,12 +24,17 @@ use crate::{
     reason = "describes the body for the documentation; `products::images::draft` reads it and lists all faults"
 )]
 #[schema(as = ImagePatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ImagePatchBody {
     /// What the picture shows, for those who do not see it.
-    #[schema(max_length = 500, example = "The mug from above")]
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "The mug from above"
+    )]
     alt: Option<String>,
     /// Its place among the others, which close up and make room. The last where it is beyond the last.
-    #[schema(minimum = 0, maximum = 19, example = 0)]
+    #[schema(minimum = 0, maximum = 19, required = false, example = 0)]
     position: i32,
 }
 
@@ -38,6 +43,7 @@ pub(super) struct ImagePatchBody {
 /// A JSON Merge Patch (RFC 7396) of its text and its place. The version of the product grows by one, unless nothing
 /// changes.
 #[utoipa::path(
+    operation_id = "updateProductImage",
     tag = "Pictures",
     request_body(content(
         (ImagePatchBody = "application/merge-patch+json"),
@@ -50,13 +56,6 @@ pub(super) struct ImagePatchBody {
     ),
     responses(
         (status = 200, body = ImageBody, description = "As it is now", headers(("ETag" = String, description = "The version of the product, in quotes"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "Malformed JSON, header or query"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "There is no such product, or it has no such picture"),
-        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "The product is at another version"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json", description = "The body is too long"),
-        (status = 415, body = ProblemBody, content_type = "application/problem+json", description = "The body is of another media type"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json", description = "Values break rules, all of which are listed"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "A needed part is away"),
     ),
 )]
 #[patch("/products/{id}/images/{image_id}")]
