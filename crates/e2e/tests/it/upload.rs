@@ -40,7 +40,6 @@ fn figure(process: &Binary, name: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the figure is worth a look")]
 async fn an_upload_of_the_greatest_size_becomes_ready_and_is_never_whole_in_the_memory_of_the_api() {
     let system = System::prepare().await;
     let (api, _worker) = (system.start_api().await, system.start_worker());

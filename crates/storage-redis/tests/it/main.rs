@@ -4,5 +4,6 @@
 
 mod cache;
 mod faults;
+mod live;
 mod rate;
 mod support;

@@ -4,7 +4,7 @@ use messages::{ImageSource, Job, Message as _, Work};
 use serde_json::{Value, json};
 use testkit::pictures;
 
-use super::{Bench, by_address, png};
+use super::{Bench, Part, by_address, png};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uploaded_file_is_stored_as_it_came_and_its_picture_made_from_there() {
@@ -73,7 +73,8 @@ async fn a_repeated_upload_answers_as_the_first_did_and_stores_nothing_more() {
         (&first.body, again.header("idempotency-replayed")),
         (&again.body, "true")
     );
-    for parts in [&[("file", &other[..])][..], &[("file", &file), ("alt", b"x")]] {
+    let others: [&[Part<'_>]; 2] = [&[("file", &other)], &[("file", &file), ("alt", b"x")]];
+    for parts in others {
         let reused = bench.app.upload(product.id(), &key, parts).await;
         assert_eq!(
             (reused.status, &reused.body["code"]),
