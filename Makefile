@@ -45,7 +45,7 @@ bench-images: ## Compare what pictures cost here and with sharp; BENCH_ROUNDS, a
 	@deploy/local/bench-images $(ONLY)
 
 .PHONY: scale-list
-scale-list: services ## Walk lists of 200,000 products while 50 write, and compare first and last pages; takes some ten minutes
+scale-list: services ## Walk lists of 200,000 products while 50 write, and compare first and last pages; SCALE_SECONDS (600) for the walks
 	@$(WITH_SERVICES) cargo test --package storage-postgres --lib --test it -- --ignored --nocapture scale mixture
 
 .PHONY: check

@@ -6,7 +6,7 @@ mod writers;
 use std::collections::HashMap;
 
 use domain::{
-    AccountId, Currency, Product, ProductId,
+    AccountId, Currency, ProductId,
     filter::{PageRequest, ProductFilter, Sort, SortKey},
 };
 use storage_postgres::{Database, product_list};
@@ -68,13 +68,13 @@ async fn walk(
     database: &Database,
     account: AccountId,
     mut request: PageRequest,
-    mut page_read: impl FnMut(&PageRequest, &[Product]),
+    mut page_read: impl FnMut(),
 ) -> HashMap<ProductId, u32> {
     let begun = chrono::Utc::now();
     let mut seen = HashMap::new();
     loop {
         let page = product_list(database, account, &request).await.unwrap();
-        page_read(&request, &page.products);
+        page_read();
         for product in &page.products {
             *seen.entry(product.id).or_default() += 1;
         }
@@ -109,7 +109,7 @@ async fn what_lives_and_keeps_its_place_is_seen_once_by_every_walk_while_eight_w
     let account = AccountId::DEFAULT;
     let writers = Writers::start(&room.config(), account, 8).await;
     for sort in sorts() {
-        let seen = walk(&room.database, account, first(sort, 100), |_, _| {}).await;
+        let seen = walk(&room.database, account, first(sort, 100), || {}).await;
         judge(&seen, &writers.lasting, sort.key);
     }
     let written = writers.stop().await;

@@ -1,11 +1,17 @@
 //! The same at 200,000 products with 50 writers, and what the first and the last page cost: `make scale-list`.
 
-use std::{io::Write as _, time::Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
-use domain::{AccountId, filter::PageRequest};
+use domain::{
+    AccountId,
+    filter::{PageRequest, Sort, SortKey},
+};
 use storage_postgres::{Database, product_list};
 
-use super::{Group, first, judge, sorts, walk, writers::Writers};
+use super::{first, judge, sorts, walk, writers::Writers};
 use crate::support::Room;
 
 const LIMIT: u16 = 100;
@@ -30,53 +36,73 @@ async fn the_last_page_costs_what_the_first_costs_at_200_000_products_and_50_wri
     room.execute(SEED).await;
     room.execute("VACUUM ANALYZE products").await;
     let account = AccountId::from(ACCOUNT.parse::<uuid::Uuid>().unwrap());
-    let mut lines = vec![format!(
-        "{:<22} {:>7} {:>8} {:>12} {:>12} {:>6} {:>12} {:>12} {:>6}",
-        "sort", "pages", "seconds", "first (ms)", "last (ms)", "ratio", "first, busy", "last, busy", "ratio"
-    )];
-    let mut written = 0;
     for sort in sorts() {
-        let name = format!(
-            "{:?} {}",
-            sort.key,
-            if sort.descending {
-                "descending"
-            } else {
-                "ascending"
-            }
-        );
-        let request = first(sort, LIMIT);
-        let writers = Writers::start(&room.config(), account, WRITERS).await;
-        let (begun, mut pages, mut last) = (Instant::now(), 0, request.clone());
-        let seen = walk(&room.database, account, request.clone(), |page, products| {
+        compare("alone", &room.database, account, sort).await;
+    }
+    let writers = Writers::start(&room.config(), account, WRITERS).await;
+    say("50 writers have begun");
+    for sort in sorts() {
+        compare("beside writers", &room.database, account, sort).await;
+    }
+    let limit = std::env::var("SCALE_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
+    let (begun, limit) = (Instant::now(), Duration::from_secs(limit.unwrap_or(600)));
+    for sort in sorts() {
+        if begun.elapsed() > limit {
+            say(&format!("{sort:?}: no time left to walk it"));
+            continue;
+        }
+        let (began, mut pages) = (Instant::now(), 0);
+        let seen = walk(&room.database, account, first(sort, LIMIT), || {
             pages += 1;
-            if products.len() == usize::from(LIMIT) {
-                last = page.clone();
-            }
             if pages % 250 == 0 {
-                say(&format!("{name}: page {pages}"));
+                say(&format!("{sort:?}: page {pages}"));
             }
         })
         .await;
-        let seconds = begun.elapsed().as_secs_f64();
         judge(&seen, &writers.lasting, sort.key);
-        let kept = writers
-            .lasting
-            .values()
-            .filter(|group: &&Group| group.keeps_its_place(sort.key))
-            .count();
-        let (first_busy, last_busy) = medians(&room.database, account, &request, &last).await;
-        written += writers.stop().await;
-        let (first, last) = medians(&room.database, account, &request, &last).await;
-        let line = format!(
-            "{name:<22} {pages:>7} {seconds:>8.1} {first:>12.2} {last:>12.2} {:>6.2} {first_busy:>12.2} {last_busy:>12.2} {:>6.2}",
-            last / first,
-            last_busy / first_busy
-        );
-        say(&format!("{line}   ({kept} kept their place, each seen once)"));
-        lines.push(line);
+        let groups = writers.lasting.values();
+        let kept = groups.filter(|group| group.keeps_its_place(sort.key)).count();
+        let seconds = began.elapsed().as_secs_f64();
+        say(&format!(
+            "{sort:?}: {pages} pages in {seconds:.0} s; {kept} products kept their place, each seen once"
+        ));
     }
-    say(&format!("{written} writes\n{}", lines.join("\n")));
+    say(&format!("{} writes", writers.stop().await));
+}
+
+async fn compare(when: &str, database: &Database, account: AccountId, sort: Sort) {
+    let last = last_page(database, account, sort).await;
+    let (first, last) = medians(database, account, &first(sort, LIMIT), &last).await;
+    let ratio = last / first;
+    say(&format!(
+        "{when}, {sort:?}: first page {first:.2} ms, last page {last:.2} ms, ratio {ratio:.2}"
+    ));
+}
+
+/// Found from the other end. The last of a search are by age.
+async fn last_page(database: &Database, account: AccountId, sort: Sort) -> PageRequest {
+    let last = first(sort, LIMIT);
+    let by = match sort.key {
+        SortKey::Relevance => Sort::NEWEST,
+        _ => sort,
+    };
+    let mut backward = PageRequest {
+        sort: Sort {
+            descending: !by.descending,
+            ..by
+        },
+        ..last.clone()
+    };
+    for limit in [LIMIT, 1] {
+        backward.limit = limit;
+        backward.after = product_list(database, account, &backward).await.unwrap().next;
+    }
+    PageRequest {
+        after: backward.after,
+        ..last
+    }
 }
 
 /// What the first and the last page take, in milliseconds; asked for in turn, so that both have the same weather.
