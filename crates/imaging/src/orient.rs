@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use crate::pixels::Pixels;
+use crate::geometry::Size;
 
 /// What JPEG puts before its Exif data, and some programs in other formats, too.
 const EXIF: &[u8] = b"Exif\0\0";
@@ -23,12 +23,23 @@ pub(crate) const fn swaps_edges(orientation: Orientation) -> bool {
     )
 }
 
-/// Turns a stored picture upright.
-pub(crate) fn upright(pixels: Pixels, orientation: Orientation) -> Pixels {
-    if orientation == Orientation::NoTransforms {
-        return pixels;
+/// The size, as it is stored, of a picture that is upright at `frame`.
+pub(crate) const fn stored_size(frame: Size, orientation: Orientation) -> Size {
+    if swaps_edges(orientation) {
+        (frame.1, frame.0)
+    } else {
+        frame
     }
-    let (width, height) = (pixels.width as usize, pixels.height as usize);
+}
+
+/// Turns stored pixels of `N` bytes each upright, of as many columns and rows as `size` says.
+pub(crate) fn turned<const N: usize>(
+    data: &[u8],
+    (width, height): Size,
+    orientation: Orientation,
+) -> Vec<u8> {
+    let (pixels, _) = data.as_chunks::<N>();
+    let (width, height) = (width as usize, height as usize);
     let (to_width, to_height) = if swaps_edges(orientation) {
         (height, width)
     } else {
@@ -45,32 +56,19 @@ pub(crate) fn upright(pixels: Pixels, orientation: Orientation) -> Pixels {
         Orientation::Rotate270FlipH => (width - 1 - y, height - 1 - x),
         Orientation::Rotate270 => (width - 1 - y, x),
     };
-    let size = pixels.channels.count();
-    let mut data = Vec::with_capacity(pixels.data.len());
-    for y in 0..to_height {
-        for x in 0..to_width {
+    let mut turned = vec![[0; N]; pixels.len()];
+    for (y, row) in turned.chunks_exact_mut(to_width).take(to_height).enumerate() {
+        for (x, pixel) in row.iter_mut().enumerate() {
             let (from_x, from_y) = stored(x, y);
-            let start = (from_y * width + from_x) * size;
-            data.extend_from_slice(&pixels.data[start..start + size]);
+            *pixel = pixels[from_y * width + from_x];
         }
     }
-    let (width, height) = if swaps_edges(orientation) {
-        (pixels.height, pixels.width)
-    } else {
-        (pixels.width, pixels.height)
-    };
-    Pixels {
-        width,
-        height,
-        channels: pixels.channels,
-        data,
-    }
+    turned.into_flattened()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::Channels;
 
     /// What each of the eight values makes of a stored `AB/CD/EF`, after the pictures in the standard.
     #[test]
@@ -85,11 +83,12 @@ mod tests {
             (7, "FDB/ECA"),
             (8, "BDF/ACE"),
         ] {
-            let data = b"ABCDEF".iter().flat_map(|letter| [*letter; 3]).collect();
-            let pixels = Pixels::new(2, 3, Channels::Rgb, data).unwrap();
-            let turned = upright(pixels, Orientation::from_exif(value).unwrap());
-            let rows = turned.data.chunks_exact(turned.width as usize * 3);
-            let rows: Vec<String> = rows
+            let data: Vec<u8> = b"ABCDEF".iter().flat_map(|letter| [*letter; 3]).collect();
+            let orientation = Orientation::from_exif(value).unwrap();
+            let width = if swaps_edges(orientation) { 3 } else { 2 };
+            let turned = turned::<3>(&data, (2, 3), orientation);
+            let rows: Vec<String> = turned
+                .chunks_exact(width * 3)
                 .map(|row| row.chunks_exact(3).map(|pixel| char::from(pixel[0])).collect())
                 .collect();
             assert_eq!(rows.join("/"), expected, "orientation {value}");

@@ -13,11 +13,10 @@ use crate::{
     error::{ImagingError, shielded},
     geometry::{self, Cut, Placement, Size},
     limits, orient,
-    pixels::Pixels,
+    picture::Picture,
     placeholder,
     probe::{Probe, probe},
     profile::{RenderProfile, VariantProfile},
-    resize,
 };
 
 /// What was made of a picture.
@@ -76,7 +75,7 @@ pub fn render(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, Imaging
     let steps = steps(&probe, profile);
     let largest = steps.first().map_or((1, 1), |step| step.frame);
     let decoded = timed(&mut timings.decode, || {
-        shielded(|| decode::decode(bytes, &probe, largest.0.max(largest.1)))
+        shielded(|| decode::decode(bytes, &probe, largest))
     })?;
     // The colour profile comes from the picture, too.
     let mut current = timed(&mut timings.resize, || {
@@ -85,7 +84,7 @@ pub fn render(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, Imaging
     let mut variants = Vec::new();
     for step in &steps {
         if current.size() != step.frame {
-            current = timed(&mut timings.resize, || resize::scale(&current, step.frame))?;
+            current = timed(&mut timings.resize, || current.scaled(step.frame))?;
         }
         timed(&mut timings.encode, || {
             step.write(&current, profile, &mut variants)
@@ -143,13 +142,13 @@ impl Step<'_> {
     /// Writes the variants of this size. Small pictures have one cut for several, which is then written once.
     fn write(
         &self,
-        whole: &Pixels,
+        whole: &Picture,
         profile: &RenderProfile,
         written: &mut Vec<RenderedVariant>,
     ) -> Result<(), ImagingError> {
         let mut files: Vec<(Cut, ImageFormat, Vec<u8>)> = Vec::new();
         for (cut, variant) in &self.variants {
-            let part = whole.cut(*cut);
+            let part = whole.cut(*cut)?;
             for format in &variant.formats {
                 let same = files.iter().find(|file| (file.0, file.1) == (*cut, *format));
                 let bytes = match same {
@@ -162,8 +161,8 @@ impl Step<'_> {
                 written.push(RenderedVariant {
                     name: variant.name.clone(),
                     format: *format,
-                    width: part.width,
-                    height: part.height,
+                    width: cut.size.0,
+                    height: cut.size.1,
                     bytes,
                 });
             }
@@ -173,19 +172,17 @@ impl Step<'_> {
 }
 
 /// Scales to the first size, and only then turns and converts: there are fewer pixels by then.
-fn first_frame(decoded: Pixels, probe: &Probe, frame: Size) -> Result<Pixels, ImagingError> {
-    let stored = if orient::swaps_edges(probe.orientation) {
-        (frame.1, frame.0)
-    } else {
-        frame
+fn first_frame(decoded: Picture, probe: &Probe, frame: Size) -> Result<Picture, ImagingError> {
+    let stored = orient::stored_size(frame, probe.orientation);
+    let scaled = match decoded {
+        Picture::Pixels(pixels) if pixels.size() == stored => Picture::Pixels(pixels),
+        // Also where brightness has its size already: colour may not be at half of it.
+        decoded => decoded.scaled(stored)?,
     };
-    let scaled = if decoded.size() == stored {
-        decoded
-    } else {
-        resize::scale(&decoded, stored)?
-    };
-    let upright = orient::upright(scaled, probe.orientation);
-    Ok(colour::to_srgb(upright, probe.icc_profile.as_deref()))
+    Ok(match scaled.upright(probe.orientation) {
+        Picture::Pixels(pixels) => Picture::Pixels(colour::to_srgb(pixels, probe.icc_profile.as_deref())),
+        planes @ Picture::Planes(_) => planes,
+    })
 }
 
 fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {

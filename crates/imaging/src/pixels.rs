@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use image::metadata::Orientation;
+
 use crate::{
     error::ImagingError,
     geometry::{Cut, Size},
+    orient,
 };
 
 /// How many bytes a pixel has, and what they mean.
@@ -70,12 +73,32 @@ impl Pixels {
         (self.width, self.height)
     }
 
-    /// A part of the picture, which lies within it.
-    pub(crate) fn cut(&self, cut: Cut) -> Cow<'_, Self> {
-        let (width, height) = cut.size;
-        if cut.size == self.size() {
-            return Cow::Borrowed(self);
+    /// Turns a stored picture upright.
+    pub(crate) fn upright(self, orientation: Orientation) -> Self {
+        if orientation == Orientation::NoTransforms {
+            return self;
         }
+        let size = self.size();
+        let data = match self.channels {
+            Channels::Rgb => orient::turned::<3>(&self.data, size, orientation),
+            Channels::Rgba => orient::turned::<4>(&self.data, size, orientation),
+        };
+        let (width, height) = if orient::swaps_edges(orientation) {
+            (size.1, size.0)
+        } else {
+            size
+        };
+        Self {
+            width,
+            height,
+            data,
+            ..self
+        }
+    }
+
+    /// A part of the picture, which lies within it.
+    pub(crate) fn cut(&self, cut: Cut) -> Self {
+        let (width, height) = cut.size;
         let channels = self.channels.count();
         let (first, length) = (cut.left as usize * channels, width as usize * channels);
         let rows = self.data.chunks_exact(self.width as usize * channels);
@@ -85,12 +108,12 @@ impl Pixels {
             .flat_map(|row| &row[first..first + length])
             .copied()
             .collect();
-        Cow::Owned(Self {
+        Self {
             width,
             height,
             channels: self.channels,
             data,
-        })
+        }
     }
 
     /// Lays the picture on a background; an opaque one stays as it is.

@@ -8,6 +8,7 @@ use domain::Placeholder;
 use crate::{
     error::ImagingError,
     geometry,
+    picture::Picture,
     pixels::{Channels, Pixels},
     resize,
 };
@@ -19,8 +20,10 @@ const COLOUR_EDGE: u32 = 100;
 const THUMBHASH_EDGE: u32 = 32;
 
 /// Makes a thumbhash and finds the dominant colour, on the background where the picture is transparent.
-pub(crate) fn make(pixels: &Pixels, background: [u8; 3]) -> Result<Placeholder, ImagingError> {
-    let small = within(pixels, COLOUR_EDGE)?;
+pub(crate) fn make(picture: &Picture, background: [u8; 3]) -> Result<Placeholder, ImagingError> {
+    let size = geometry::contain(picture.size(), (COLOUR_EDGE, COLOUR_EDGE));
+    let small = picture.scaled(size)?;
+    let small = small.pixels()?;
     let tiny = within(&small, THUMBHASH_EDGE)?;
     let rgba: Vec<u8> = match tiny.channels {
         Channels::Rgba => tiny.data.clone(),

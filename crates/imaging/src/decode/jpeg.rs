@@ -3,13 +3,15 @@
 use domain::ImageFormat;
 use image::metadata::Orientation;
 use memchr::memmem;
-use mozjpeg::{ColorSpace, Decompress, Marker};
+use mozjpeg::{ColorSpace, CompInfo, Decompress, Marker};
 
-use super::{jpeg_errors, jpeg_memory};
+use super::{jpeg_errors, jpeg_memory, jpeg_planes};
 use crate::{
     colour,
     error::ImagingError,
+    geometry::Size,
     orient,
+    picture::Picture,
     pixels::{Channels, Pixels},
     probe::Probe,
 };
@@ -72,15 +74,23 @@ fn icc_profile(jpeg: &Decompress<&[u8]>) -> Option<Vec<u8>> {
     (!profile.is_empty()).then_some(profile)
 }
 
-/// Decodes, scaled down as far as `longest_edge` allows.
-pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<Pixels, ImagingError> {
+/// Decodes, scaled down as far as the longest edge of `largest` allows.
+pub(super) fn decode(bytes: &[u8], probe: &Probe, largest: Size) -> Result<Picture, ImagingError> {
     let scans = memmem::find_iter(bytes, &[0xff, 0xda]).count();
     if scans > SCANS_MAX {
         return Err(ImagingError::corrupt(format!("more than {SCANS_MAX} scans")));
     }
     let mut jpeg = open(bytes)?;
+    let eighths = eighths(
+        probe.stored_width.max(probe.stored_height),
+        largest.0.max(largest.1),
+    );
+    if is_planar(&jpeg) && probe.icc_profile.is_none() && keeps_its_place(probe.orientation, largest) {
+        drop(jpeg);
+        return jpeg_planes::decode(bytes, eighths).map(Picture::Planes);
+    }
     let is_adobe = jpeg.markers().any(|marker| marker.data.starts_with(b"Adobe"));
-    jpeg.scale(eighths(probe.stored_width.max(probe.stored_height), longest_edge));
+    jpeg.scale(eighths);
     let is_cmyk = matches!(jpeg.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);
     let space = if is_cmyk {
         ColorSpace::JCS_CMYK
@@ -99,7 +109,23 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, longest_edge: u32) -> Result<P
         }
         data = colour::cmyk_to_rgb(&data, probe.icc_profile.as_deref());
     }
-    Pixels::new(width, height, Channels::Rgb, data)
+    Pixels::new(width, height, Channels::Rgb, data).map(Picture::Pixels)
+}
+
+/// True where brightness and colours lie apart, and nothing is finer than brightness.
+fn is_planar(jpeg: &Decompress<&[u8]>) -> bool {
+    let finest = |of: fn(&CompInfo) -> i32| jpeg.components().iter().map(of).max();
+    jpeg.color_space() == ColorSpace::JCS_YCbCr
+        && jpeg.components().len() == 3
+        && jpeg.components().first().is_some_and(|luma| {
+            finest(|part| part.h_samp_factor) == Some(luma.h_samp_factor)
+                && finest(|part| part.v_samp_factor) == Some(luma.v_samp_factor)
+        })
+}
+
+/// True unless colour at half the size, which begins at a picture's first pixel, would begin at its last one by turning.
+fn keeps_its_place(orientation: Orientation, frame: Size) -> bool {
+    orientation == Orientation::NoTransforms || (frame.0.is_multiple_of(2) && frame.1.is_multiple_of(2))
 }
 
 /// The smallest factor that leaves the longest edge at `longest_edge` or above.
