@@ -88,16 +88,16 @@ impl LiveChannel {
         })))
     }
 
-    /// Tells of a change, and lets nobody wait for it. Where Redis is away, or far too much is being told, it is not
-    /// told.
-    pub fn announce(&self, change: Change) {
+    /// Tells of changes in one round trip, and lets nobody wait for it. Where Redis is away, or far too much is being
+    /// told, they are not told.
+    pub fn announce(&self, changes: Vec<Change>) {
         let Ok(place) = Arc::clone(&self.0.under_way).try_acquire_owned() else {
-            tracing::debug!("a change is not told; too many are being told");
+            tracing::debug!("changes are not told; too many are being told");
             return;
         };
         let channel = self.clone();
         self.0.runtime.spawn(async move {
-            channel.publish(&[change]).await;
+            channel.publish(&changes).await;
             drop(place);
         });
     }

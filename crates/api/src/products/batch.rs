@@ -1,6 +1,6 @@
 //! Creating many products at once.
 
-use domain::{AccountId, Faults, NewProduct, Product, ProductId, product::BATCH_MAX};
+use domain::{AccountId, Change, ChangeEvent, Faults, NewProduct, Product, ProductId, product::BATCH_MAX};
 use serde_json::Value;
 use storage_postgres::{Cause, Created, IdempotencyClaim, StoredAnswer, products_create};
 
@@ -80,9 +80,12 @@ pub async fn create_products(
             }
         })
         .collect();
-    let mut products = 0;
+    let mut changes = Vec::new();
     let answer = |created: Vec<Option<Product>>| {
-        products = created.iter().flatten().count();
+        changes.extend(created.iter().flatten().map(|product| {
+            let event = ChangeEvent::ProductCreated;
+            Change::of_product(event, account, product.id, product.version).at(product.created_at)
+        }));
         let mut created = created.into_iter();
         let outcomes = refusals.into_iter().map(|refusal| match refusal {
             Some(refusal) => Err(refusal),
@@ -95,6 +98,8 @@ pub async fn create_products(
     }
     match products_create(&catalogue.database, account, &new, cause, claim, answer).await? {
         Created::Fresh(answer) => {
+            let products = changes.len();
+            catalogue.live.announce(changes);
             tracing::info!(products, refused = count - products, "batch of products created");
             Ok(CreateAnswer::Fresh(answer))
         }

@@ -53,7 +53,7 @@ impl Catalogue {
     /// former are told keeps nobody waiting.
     pub async fn changed(&self, change: Change) {
         let (account, id, version) = (change.account_id, change.product_id, change.version);
-        self.live.announce(change);
+        self.live.announce(vec![change]);
         self.invalidate(account, id, version).await;
     }
 

@@ -32,7 +32,7 @@ pub async fn create_product(
         Created::Fresh(product) => {
             let change =
                 Change::of_product(ChangeEvent::ProductCreated, account, product.id, product.version);
-            catalogue.live.announce(change.at(product.created_at));
+            catalogue.live.announce(vec![change.at(product.created_at)]);
             tracing::info!(product_id = %product.id, images = product.images.len(), "product created");
             Ok(CreateAnswer::Fresh(render(&product)))
         }

@@ -16,21 +16,23 @@ const BLOCK: usize = 8;
 /// Writes an opaque picture.
 pub(super) fn encode(pixels: &Pixels, profile: JpegProfile) -> Result<Vec<u8>, ImagingError> {
     let jpeg = prepared(ColorSpace::JCS_RGB, pixels.size(), profile);
-    let mut started = jpeg.start_compress(Vec::new()).map_err(wrong)?;
-    started.write_scanlines(&pixels.data).map_err(wrong)?;
-    started.finish().map_err(wrong)
+    let mut started = jpeg.start_compress(Vec::new()).map_err(|error| wrong(&error))?;
+    started
+        .write_scanlines(&pixels.data)
+        .map_err(|error| wrong(&error))?;
+    started.finish().map_err(|error| wrong(&error))
 }
 
 /// Writes a picture whose planes of colour are at half its size, as they are in the file.
 pub(super) fn encode_planes(planes: &Planes, profile: JpegProfile) -> Result<Vec<u8>, ImagingError> {
     let mut jpeg = prepared(ColorSpace::JCS_YCbCr, planes.size, profile);
     jpeg.set_raw_data_in(true);
-    let mut started = jpeg.start_compress(Vec::new()).map_err(wrong)?;
+    let mut started = jpeg.start_compress(Vec::new()).map_err(|error| wrong(&error))?;
     let blocks = planes.planes.each_ref().map(in_whole_blocks);
     if !started.write_raw_data(&blocks.each_ref().map(Vec::as_slice)) {
         return Err(wrong("not every row was taken"));
     }
-    started.finish().map_err(wrong)
+    started.finish().map_err(|error| wrong(&error))
 }
 
 fn prepared(space: ColorSpace, (width, height): Size, profile: JpegProfile) -> Compress {
@@ -58,7 +60,7 @@ fn in_whole_blocks(plane: &Plane) -> Vec<u8> {
     data
 }
 
-fn wrong(reason: impl ToString) -> ImagingError {
+fn wrong(reason: &(impl ToString + ?Sized)) -> ImagingError {
     ImagingError::Encode {
         format: "JPEG",
         reason: reason.to_string(),

@@ -74,7 +74,8 @@ async fn a_form_with_faults_is_told_of_them() {
     let picture = png();
     let file = ("file", &picture[..]);
     let long = "x".repeat(501);
-    let cases: [(&[Part<'_>], &[(&str, &str)]); 8] = [
+    type Case<'a> = (&'a [Part<'a>], &'a [(&'a str, &'a str)]);
+    let cases: [Case<'_>; 8] = [
         (&[("alt", b"x")], &[("#/file", "required")]),
         (&[("file", b"")], &[("#/file", "required")]),
         (

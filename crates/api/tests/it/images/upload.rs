@@ -41,7 +41,7 @@ async fn an_uploaded_file_is_stored_as_it_came_and_its_picture_made_from_there()
     );
 
     let key = format!("originals/{}/1", added.id());
-    assert_eq!(bench.bucket.keys("").await, [key.clone()]);
+    assert_eq!(bench.bucket.keys("").await, [key.as_str()]);
     let object = bench.bucket.object(&key).await.unwrap();
     assert!(object.bytes == photograph, "{} bytes", object.bytes.len());
     assert_eq!(object.content_type.as_deref(), Some("image/jpeg"));
