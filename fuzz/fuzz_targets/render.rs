@@ -12,13 +12,16 @@ libfuzzer_sys::fuzz_target!(init: panics::leave_to_the_shield(), |bytes: &[u8]| 
     let profile = RenderProfile {
         max_pixels: 250_000,
         background: [255; 3],
-        variants: vec![VariantProfile {
-            name: "small".to_owned(),
-            width: 50,
-            height: 40,
-            fit: Fit::Cover,
-            formats: vec![ImageFormat::Jpeg, ImageFormat::WebP],
-        }],
+        // One is cut, and one stays in the planes of a JPEG.
+        variants: [("cut", 50, 40, Fit::Cover), ("whole", 31, 31, Fit::Contain)]
+            .map(|(name, width, height, fit)| VariantProfile {
+                name: name.to_owned(),
+                width,
+                height,
+                fit,
+                formats: vec![ImageFormat::Jpeg, ImageFormat::WebP],
+            })
+            .to_vec(),
         jpeg: JpegProfile { quality: 80 },
         webp: WebpProfile {
             quality: 80,
@@ -30,7 +33,7 @@ libfuzzer_sys::fuzz_target!(init: panics::leave_to_the_shield(), |bytes: &[u8]| 
         },
     };
     if let Ok(rendered) = imaging::render(bytes, &profile) {
-        assert_eq!(rendered.variants.len(), 2);
+        assert_eq!(rendered.variants.len(), 4);
         assert!(
             rendered
                 .variants

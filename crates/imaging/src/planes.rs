@@ -3,6 +3,8 @@
 //! From JPEG to JPEG or WebP nothing else is needed, and there is half as much to scale as in red, green and blue. The
 //! planes are those of ITU-R BT.601 in the full range (JFIF 1.02).
 
+use std::borrow::Cow;
+
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{Image, ImageRef},
@@ -57,6 +59,15 @@ impl Planes {
         })
     }
 
+    /// True where colour is at half the size, and no sample is missing.
+    pub(crate) fn are_encodable(&self) -> bool {
+        let sizes = [self.size, halved(self.size), halved(self.size)];
+        self.planes.iter().zip(sizes).all(|(plane, (width, height))| {
+            (plane.width, plane.height) == (width, height)
+                && plane.data.len() == width as usize * height as usize
+        })
+    }
+
     /// Turns a stored picture upright. Where that mirrors an odd edge, colour moves by a pixel.
     pub(crate) fn upright(self, orientation: Orientation) -> Self {
         if orientation == Orientation::NoTransforms {
@@ -97,23 +108,55 @@ impl Planes {
 }
 
 impl Plane {
+    /// The plane with as many columns and rows as `width` and `height` reach into; what is new repeats the last ones.
+    fn grown(&self, width: f64, height: f64) -> Cow<'_, Self> {
+        // Whole numbers come out of divisions with a trace more.
+        let count = |reach: f64, there: u32| there.max((reach - 1e-6).ceil() as u32);
+        let (to_width, to_height) = (count(width, self.width), count(height, self.height));
+        if (to_width, to_height) == (self.width, self.height) {
+            return Cow::Borrowed(self);
+        }
+        let (from, to) = (self.width as usize, to_width as usize);
+        let mut data = Vec::with_capacity(to * to_height as usize);
+        for row in self.data.chunks_exact(from) {
+            data.extend_from_slice(row);
+            data.resize(data.len() + to - from, row[from - 1]);
+        }
+        let last = data.len() - to;
+        for _ in self.height..to_height {
+            data.extend_from_within(last..last + to);
+        }
+        Cow::Owned(Self {
+            width: to_width,
+            height: to_height,
+            extent: self.extent,
+            data,
+        })
+    }
+
     /// The plane at another size, of which the picture takes `extent`.
     fn scaled(&self, size: Size, extent: (f64, f64), filter: FilterType) -> Result<Self, ImagingError> {
-        // What the samples stand for, which may be a little more than the picture.
-        let width = (self.extent.0 * f64::from(size.0) / extent.0).min(f64::from(self.width));
-        let height = (self.extent.1 * f64::from(size.1) / extent.1).min(f64::from(self.height));
+        // What the samples stand for, which is a little more than the picture where the last one is half outside.
+        let width = self.extent.0 * f64::from(size.0) / extent.0;
+        let height = self.extent.1 * f64::from(size.1) / extent.1;
         let is_whole = size == (self.width, self.height)
             && (f64::from(self.width) - width).abs() < 1e-6
             && (f64::from(self.height) - height).abs() < 1e-6;
         let data = if is_whole {
             self.data.clone()
         } else {
-            let source = ImageRef::new(self.width, self.height, &self.data, PixelType::U8)
+            let whole = self.grown(width, height);
+            let source = ImageRef::new(whole.width, whole.height, &whole.data, PixelType::U8)
                 .map_err(ImagingError::corrupt)?;
             let mut target = Image::new(size.0, size.1, PixelType::U8);
             let options = ResizeOptions::new()
                 .resize_alg(ResizeAlg::Convolution(filter))
-                .crop(0.0, 0.0, width, height);
+                .crop(
+                    0.0,
+                    0.0,
+                    width.min(f64::from(whole.width)),
+                    height.min(f64::from(whole.height)),
+                );
             Resizer::new()
                 .resize(&source, &mut target, &options)
                 .map_err(ImagingError::corrupt)?;

@@ -99,6 +99,8 @@ pub(crate) struct ImagesChange {
     pub(crate) after: Product,
     /// The pictures that were there before and get another place.
     moved: Vec<(ImageId, i32)>,
+    /// True where all that are left have ended, and before that one had not.
+    completes: bool,
 }
 
 impl ImagesChange {
@@ -114,13 +116,19 @@ impl ImagesChange {
                 moved.push((image.id, image.position));
             }
         }
+        let have_ended = |images: &[Image]| images.iter().all(|image| image.status.is_ended());
+        let completes = !images.is_empty() && have_ended(&images) && !have_ended(&before.images);
         let after = Product {
             version: before.version + 1,
             updated_at: before.updated_at.max(now),
             images,
             ..before.clone()
         };
-        Self { after, moved }
+        Self {
+            after,
+            moved,
+            completes,
+        }
     }
 
     /// Writes all that such a change is: its `own` statement, the places of the others, the product's row, messages, the
@@ -135,7 +143,10 @@ impl ImagesChange {
         let after = &self.after;
         let (account, id, version) = (after.account_id, after.id, after.version);
         entries.push(OutboxEntry::invalidation(account, id, version)?);
-        let news = [WebhookNews::of_product(WebhookEvent::ProductUpdated, id, version)];
+        let mut news = vec![WebhookNews::of_product(WebhookEvent::ProductUpdated, id, version)];
+        if self.completes {
+            news.push(WebhookNews::images_completed(id, version, after.images_status()));
+        }
         let answered = async {
             match &stored {
                 Some((claim, answer)) => answer_store_in_txn(connection, claim, answer).await,

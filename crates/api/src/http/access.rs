@@ -21,10 +21,7 @@ const WEBHOOKS: &str = "/api/v1/webhook-endpoints";
 /// # Errors
 /// 401, 403, or 503 where the database is away that knows the keys.
 pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
-    let (Some(access), true) = (
-        request.app_data::<web::Data<Access>>(),
-        is_guarded(request.path()),
-    ) else {
+    let (Some(access), true) = (request.app_data::<web::Data<Access>>(), is_guarded(request)) else {
         return Ok(None);
     };
     let mut credentials = request.headers().get_all(header::AUTHORIZATION);
@@ -33,7 +30,7 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
         return Err(Refusal::Malformed.into());
     }
     let caller = access.admit(credential).await?;
-    let needed = needed(request.method(), request.path());
+    let needed = needed(request.method(), path_of(request));
     if !caller.scope.covers(needed) {
         return Err(insufficient(needed, caller.scope));
     }
@@ -43,9 +40,14 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
     Ok(Some(caller))
 }
 
-/// True where a path is for known callers only.
-pub(super) fn is_guarded(path: &str) -> bool {
-    path.starts_with(GUARDED)
+/// The path by which the route of a request is found. In `uri` it may be written in other ways, such as `/%61pi/`.
+pub(super) fn path_of(request: &ServiceRequest) -> &str {
+    request.match_info().as_str()
+}
+
+/// True where a request is for known callers only.
+pub(super) fn is_guarded(request: &ServiceRequest) -> bool {
+    path_of(request).starts_with(GUARDED)
 }
 
 /// Who is told of changes learns of all of them, so that a webhook is for administrators alone.

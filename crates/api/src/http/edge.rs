@@ -149,7 +149,7 @@ fn time_limit(request: &ServiceRequest) -> Duration {
 /// A place among the requests under way. Health needs none: who is busy is not ill.
 fn enter(request: &ServiceRequest) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     match request.app_data::<web::Data<InFlight>>() {
-        Some(in_flight) if !health::is_asked_for(request.path()) => in_flight.enter().map(Some),
+        Some(in_flight) if !health::is_asked_for(access::path_of(request)) => in_flight.enter().map(Some),
         _ => Ok(None),
     }
 }

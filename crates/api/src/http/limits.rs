@@ -31,7 +31,7 @@ pub(super) async fn count(request: &ServiceRequest, caller: Option<&Caller>) -> 
         .app_data::<web::Data<Option<Limits>>>()?
         .as_ref()
         .as_ref()?;
-    if !access::is_guarded(request.path()) {
+    if !access::is_guarded(request) {
         return None;
     }
     let who = match caller.map(|caller| (&caller.credential, caller.account)) {

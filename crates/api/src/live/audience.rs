@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use domain::Change;
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    mpsc::{self, error::TrySendError},
-};
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// Streams that were ended because their reader was too slow.
 pub(super) const TOO_SLOW: &str = "live_streams_too_slow_total";
@@ -18,8 +15,6 @@ pub(super) struct Audience(Vec<Watcher>);
 pub(super) struct Watcher {
     pub(super) id: u64,
     pub(super) sender: mpsc::Sender<Arc<Change>>,
-    /// Free again as soon as nothing is told any more.
-    pub(super) _place: OwnedSemaphorePermit,
 }
 
 impl Audience {

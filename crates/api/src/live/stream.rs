@@ -111,6 +111,16 @@ impl EventStream {
         while !self.is_over {
             tokio::select! {
                 biased;
+                // First, so that it comes to that however much there is to tell.
+                _ = self.tick.tick() => {
+                    if !self.reader.access.is_still_good(&self.reader.pass).await {
+                        return None;
+                    }
+                    // One tick early rather than late.
+                    if self.sent_at.elapsed() + self.tick.period() > self.reader.heartbeat {
+                        return Some(HEARTBEAT.to_owned());
+                    }
+                }
                 count = self.watch.changes.recv_many(&mut changes, TOGETHER) => {
                     // The process is about to end, or this stream was too slow.
                     if count == 0 {
@@ -122,15 +132,6 @@ impl EventStream {
                     }
                     changes.clear();
                 }
-                _ = self.tick.tick() => {
-                    if !self.reader.access.is_still_good(&self.reader.pass).await {
-                        return None;
-                    }
-                    // One tick early rather than late.
-                    if self.sent_at.elapsed() + self.tick.period() > self.reader.heartbeat {
-                        return Some(HEARTBEAT.to_owned());
-                    }
-                }
             }
         }
         None
@@ -139,6 +140,10 @@ impl EventStream {
     /// Some of what was missed; none where nothing is left of it, or the stream is over because it cannot be told.
     async fn catch_up(&mut self) -> Option<String> {
         while let Some(missed) = &mut self.missed {
+            if !self.reader.access.is_still_good(&self.reader.pass).await {
+                self.give_up(None);
+                return None;
+            }
             // What is to be told meanwhile waits, so that nobody goes on from a later time than this.
             let page = match missed.next().await {
                 Ok(page) if !self.watch.changes.is_closed() => page,

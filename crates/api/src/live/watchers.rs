@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Change, ChangeEvent, ProductId};
 use storage_postgres::FoundChange;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
     audience::{Audience, TOO_SLOW, Watcher},
@@ -94,6 +94,8 @@ pub(super) struct Watch {
     id: u64,
     topic: Topic,
     watchers: Arc<Watchers>,
+    /// Kept for as long as the stream's connection is, even where nothing is told on it any more.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Registry {
@@ -173,11 +175,7 @@ impl Watchers {
         }
         registry.last_id += 1;
         let id = registry.last_id;
-        registry.audience(topic).join(Watcher {
-            id,
-            sender,
-            _place: place,
-        });
+        registry.audience(topic).join(Watcher { id, sender });
         drop(registry);
         self.count();
         Ok(Watch {
@@ -185,6 +183,7 @@ impl Watchers {
             id,
             topic,
             watchers: Arc::clone(self),
+            _place: place,
         })
     }
 

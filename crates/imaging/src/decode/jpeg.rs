@@ -98,6 +98,10 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, largest: Size) -> Result<Pictu
         ColorSpace::JCS_RGB
     };
     let mut started = jpeg.to_colorspace(space).map_err(ImagingError::corrupt)?;
+    // Files of several scans have been read to their end by now.
+    if started.components().iter().any(|part| part.quant_table.is_null()) {
+        return Err(ImagingError::corrupt("some of its components are missing"));
+    }
     let size = |edge: usize| u32::try_from(edge).map_err(ImagingError::corrupt);
     let (width, height) = (size(started.width())?, size(started.height())?);
     let mut data: Vec<u8> = started.read_scanlines().map_err(ImagingError::corrupt)?;

@@ -125,6 +125,10 @@ fn components(jpeg: &jpeg_decompress_struct, eighths: u8) -> Result<[Part; 3], I
     let [luma, blue, red] = infos else {
         return Err(ImagingError::corrupt("it has not three components"));
     };
+    // Files of several scans have been read to their end by now.
+    if infos.iter().any(|info| info.quant_table.is_null()) {
+        return Err(ImagingError::corrupt("some of its components are missing"));
+    }
     Ok([luma, blue, red].map(|info| part(jpeg, info, eighths)))
 }
 

@@ -25,6 +25,9 @@ pub(super) fn encode(pixels: &Pixels, profile: JpegProfile) -> Result<Vec<u8>, I
 
 /// Writes a picture whose planes of colour are at half its size, as they are in the file.
 pub(super) fn encode_planes(planes: &Planes, profile: JpegProfile) -> Result<Vec<u8>, ImagingError> {
+    if !planes.are_encodable() {
+        return Err(wrong("its planes are not of its size"));
+    }
     let mut jpeg = prepared(ColorSpace::JCS_YCbCr, planes.size, profile);
     jpeg.set_raw_data_in(true);
     let mut started = jpeg.start_compress(Vec::new()).map_err(|error| wrong(&error))?;

@@ -83,6 +83,9 @@ impl Imported {
     }
 
     fn planes(planes: &Planes) -> Result<Self, ImagingError> {
+        if !planes.are_encodable() {
+            return Err(wrong("its planes are not of its size"));
+        }
         let mut picture = Self::new(planes.size)?;
         // SAFETY: the struct is initialised and has its size.
         if unsafe { WebPPictureAlloc(&mut picture.0) } == 0 {
@@ -103,7 +106,7 @@ impl Imported {
             (red, v, uv_stride, &CHROMA),
         ] {
             for (number, row) in plane.data.chunks_exact(plane.width as usize).enumerate() {
-                // SAFETY: the library made room for as many rows and columns as the planes have: the size, and for
+                // SAFETY: the library made room for as many rows and columns as the planes were found to have: the size, and for
                 // colours half of it, rounded up. Rows are `stride` bytes apart.
                 let target =
                     unsafe { slice::from_raw_parts_mut(target.add(number * stride as usize), row.len()) };

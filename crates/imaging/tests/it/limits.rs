@@ -4,7 +4,7 @@ use domain::ImageErrorCode::{CorruptImage, TooManyPixels, UnsupportedFormat};
 use image::ImageFormat;
 use imaging::{probe, render};
 
-use crate::fixtures::{crc32, file, jpeg, profile, quarters};
+use crate::fixtures::{crc32, file, jpeg, jpeg_not_interleaved, profile, quarters};
 
 /// A header that promises a huge picture, and nothing behind it.
 fn announcing(format: ImageFormat) -> Vec<u8> {
@@ -116,6 +116,22 @@ fn half_a_picture_is_corrupt() {
                 whole.len()
             );
         }
+    }
+}
+
+#[test]
+fn a_picture_without_one_of_its_components_is_corrupt() {
+    let whole = jpeg_not_interleaved(&quarters(64, 48));
+    let scans: Vec<usize> = memchr::memmem::find_iter(&whole, &[0xff, 0xda]).collect();
+    assert_eq!(scans.len(), 3);
+    for kept in [1, 2] {
+        let mut cut = whole[..scans[kept]].to_vec();
+        cut.extend([0xff, 0xd9]);
+        assert_eq!(
+            render(&cut, &profile(&[64])).unwrap_err().code(),
+            CorruptImage,
+            "{kept}"
+        );
     }
 }
 

@@ -15,6 +15,7 @@ mod inks;
 mod limits;
 mod measure;
 mod memory;
+mod planes;
 mod render;
 mod riff;
 mod traps;

@@ -23,6 +23,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::CACHE_CONTROL;
 use crate::{
     http::{
+        access::path_of,
         conditional::{etag, expected},
         idempotency,
         problem::Problem,
@@ -47,7 +48,7 @@ const FORM: &str = "multipart/form-data";
 /// True of a request that sends a file, which may take longer than others.
 pub(in crate::http) fn is_upload(request: &ServiceRequest) -> bool {
     request.method() == Method::POST
-        && request.path().ends_with("/images")
+        && path_of(request).ends_with("/images")
         && media_type(request.request()) == FORM
 }
 
