@@ -197,15 +197,18 @@ async fn an_upload_cut_off_in_the_middle_leaves_nothing_behind() {
 async fn more_uploads_than_there_are_places_for_are_refused_at_once() {
     let bench = Bench::start_with(&[("PMS__IMAGES__MAX_UPLOADS", "1")]).await;
     let product = bench.app.create("Mug", 0).await;
-    let first = HalfSent::begin(&bench.app, product.id(), &[("file", &png())], 200).await;
-    let refused = eventually(PATIENCE, async || {
-        let next = bench
-            .app
-            .upload(product.id(), &[], &[("file", b"no picture")])
-            .await;
-        (next.status == 503).then_some(next)
-    })
+    let mut picture = png();
+    picture.resize(LONGER_THAN_BUFFERS, 0);
+    // What no buffer holds has been read, so it has its place.
+    let first = HalfSent::begin(
+        &bench.app,
+        product.id(),
+        &[("file", &picture)],
+        LONGER_THAN_BUFFERS,
+    )
     .await;
+    let refused = bench.app.upload(product.id(), &[], &[("file", &png())]).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
     assert_eq!(refused.header("retry-after"), "1");
     assert!(first.finish().await.starts_with("HTTP/1.1 201"));
 }
