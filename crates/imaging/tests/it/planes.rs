@@ -54,7 +54,12 @@ fn shown(rendered: &Rendered, format: domain::ImageFormat, place: usize) -> RgbI
     picture
 }
 
-fn assert_alike(source: &[u8], reference: &RgbImage, edges: &[u32], what: &str) {
+/// What JPEG and WebP may change in such a picture: in levels, of the whole and at its end.
+const USUAL: (f64, f64) = (3.5, 5.0);
+/// The same where four pixels share a colour in the source.
+const COARSE: (f64, f64) = (6.0, 7.0);
+
+fn assert_alike(source: &[u8], reference: &RgbImage, edges: &[u32], most: (f64, f64), what: &str) {
     let mut wanted = profile(edges);
     (wanted.jpeg.quality, wanted.webp.quality) = (95, 95);
     let ours = render(source, &wanted).unwrap();
@@ -64,7 +69,7 @@ fn assert_alike(source: &[u8], reference: &RgbImage, edges: &[u32], what: &str) 
         for place in 0..edges.len() {
             let found = difference(&shown(&ours, format, place), &shown(&theirs, format, place));
             assert!(
-                found.0 < 3.5 && found.1 < 5.0,
+                found.0 < most.0 && found.1 < most.1,
                 "{what}, {format:?}, {place}: {found:?}"
             );
         }
@@ -85,7 +90,8 @@ fn however_colour_is_stored_it_comes_out_in_its_place() {
             // As stored, at a half, a quarter and an eighth, and each size from the one before it.
             for edges in [&[1000][..], &[300, 77], &[151], &[75, 33]] {
                 let what = format!("{sampling:?}, {width} × {height}, {edges:?}");
-                assert_alike(&source, &picture, edges, &what);
+                let most = if sampling.0 > 2 { COARSE } else { USUAL };
+                assert_alike(&source, &picture, edges, most, &what);
             }
         }
     }
@@ -99,7 +105,7 @@ fn progressive_files_come_out_as_others_do() {
         jpeg.set_progressive_mode();
     });
     for edges in [&[640][..], &[320, 100], &[160], &[50]] {
-        assert_alike(&source, &picture, edges, &format!("{edges:?}"));
+        assert_alike(&source, &picture, edges, USUAL, &format!("{edges:?}"));
     }
 }
 
@@ -126,6 +132,7 @@ fn turned_pictures_come_out_upright_at_even_and_odd_sizes() {
                 &source,
                 &upright,
                 edges,
+                USUAL,
                 &format!("orientation {orientation}, {edges:?}"),
             );
         }
