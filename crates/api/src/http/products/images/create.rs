@@ -67,7 +67,7 @@ pub(super) struct ImageUploadBody {
     )]
     alt: Option<String>,
     /// Its place among the others, which make room. The last where it is left out, or beyond the last.
-    #[schema(minimum = 0, maximum = 19, example = 0)]
+    #[schema(nullable = false, minimum = 0, maximum = 19, example = 0)]
     position: Option<i32>,
 }
 
