@@ -171,7 +171,7 @@ impl Plane {
     }
 }
 
-/// JFIF 1.02, "conversion to and from RGB", in sixteenths of a thousandth and rounded to the nearest.
+/// JFIF 1.02, "conversion to and from RGB", in parts of 65,536 and rounded to the nearest.
 fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
     let (luma, blue, red) = (i32::from(luma) << 16, i32::from(blue) - 128, i32::from(red) - 128);
