@@ -125,10 +125,14 @@ impl Application {
             },
             cors: web::Data::new(cors(settings)),
             proxies: web::Data::new(proxies(settings)),
-            batch_limits: BatchLimits::new(settings.server.max_batch_bytes),
+            batch_limits: BatchLimits {
+                bytes: settings.server.max_batch_bytes,
+                places: parts::places(&settings.auth, parts::batches_at_a_time(&settings.database)),
+            },
             in_flight: in_flight.clone(),
             uploads: web::Data::new(Uploads::new(
                 parts::upload_limits(&settings.images),
+                parts::places(&settings.auth, settings.images.max_uploads),
                 parts::s3_config(settings),
             )),
         };

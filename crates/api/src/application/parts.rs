@@ -3,16 +3,19 @@
 use broker::{BrokerConfig, BrokerError};
 use runtime::{
     Causes, Settings,
-    settings::{Images, Unreachable, Webhooks},
+    settings::{self, Auth, AuthMode, Images, Unreachable, Webhooks},
 };
 use storage_postgres::{DatabaseConfig, StorageError};
 use storage_redis::CacheConfig;
 use storage_s3::S3Config;
 
-use crate::{uploads::UploadLimits, webhooks::DelivererConfig};
+use crate::{places::Places, uploads::UploadLimits, webhooks::DelivererConfig};
 
 /// What this process is called in the lists of PostgreSQL and RabbitMQ.
 const NAME: &str = "pms-api";
+
+/// The most batches that are read at a time, so that they can be held in memory.
+const BATCHES_MAX: usize = 8;
 
 /// How many attempts fit into the time for which a delivery is taken: waiting for a connection to the database, to note
 /// how it went, must fit in as well.
@@ -87,8 +90,21 @@ pub(super) fn upload_limits(images: &Images) -> UploadLimits {
     UploadLimits {
         max_bytes: images.max_upload_bytes,
         timeout: images.upload_timeout,
-        at_once: images.max_uploads,
     }
+}
+
+/// Places that accounts share, where there are several.
+pub(super) fn places(auth: &Auth, total: usize) -> Places {
+    match auth.mode {
+        AuthMode::Keys => Places::for_many(total),
+        _ => Places::for_one(total),
+    }
+}
+
+/// How many batches are read and carried out at a time: so few that half of the connections to the database are left to
+/// others.
+pub(super) fn batches_at_a_time(database: &settings::Database) -> usize {
+    (database.pool_size / 2).clamp(1, BATCHES_MAX)
 }
 
 /// How events are delivered.

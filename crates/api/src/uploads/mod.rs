@@ -3,19 +3,17 @@
 mod content;
 mod spool;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use domain::ImageId;
+use domain::{AccountId, ImageId};
 use storage_s3::{CACHE_PRIVATE, Error, ObjectStore, S3Config, keys};
-use tokio::{
-    sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::OnceCell, time::timeout};
 
 pub use self::{
     content::{HEAD_BYTES, format_of},
     spool::{Spool, Spooled},
 };
+use crate::places::{Place, Places, Taken};
 
 /// How long the deletion of a file may take that was stored in vain; the reconciler finds what is left.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,27 +27,25 @@ pub struct UploadLimits {
     pub max_bytes: u64,
     /// How long the body may take to arrive.
     pub timeout: Duration,
-    /// Uploads at a time in this process.
-    pub at_once: usize,
 }
 
 /// The place of uploads in one process.
 #[derive(Debug)]
 pub struct Uploads {
     limits: UploadLimits,
-    places: Arc<Semaphore>,
+    places: Places,
     s3: S3Config,
     /// Empty until there are credentials: without uploads none are needed.
     store: OnceCell<ObjectStore>,
 }
 
 impl Uploads {
-    /// Connects to nothing yet.
-    pub fn new(limits: UploadLimits, s3: S3Config) -> Self {
+    /// As many at a time as there are `places`. Connects to nothing yet.
+    pub fn new(limits: UploadLimits, places: Places, s3: S3Config) -> Self {
         metrics::counter!(REFUSED).increment(0);
         Self {
             limits,
-            places: Arc::new(Semaphore::new(limits.at_once)),
+            places,
             s3,
             store: OnceCell::new(),
         }
@@ -60,13 +56,14 @@ impl Uploads {
         &self.limits
     }
 
-    /// A place for one upload, until it is dropped; none while all are taken.
-    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        if place.is_none() {
-            metrics::counter!(REFUSED).increment(1);
-        }
-        place
+    /// A place for one upload to an account.
+    ///
+    /// # Errors
+    /// Whose places are taken.
+    pub fn enter(&self, account: AccountId) -> Result<Place, Taken> {
+        self.places
+            .enter(account)
+            .inspect_err(|_| metrics::counter!(REFUSED).increment(1))
     }
 
     /// Stores the file of a picture for its first generation, where only this system reads it; its key.

@@ -1,48 +1,37 @@
 //! Reads the body of a batch: one JSON text, or one product in each line.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin};
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage as _, HttpRequest,
     body::{BodyStream, to_bytes_limited},
     dev::Payload,
     http::header,
     web::{self, Bytes},
 };
-use domain::{Faults, ProblemCode};
+use domain::{AccountId, Faults, ProblemCode};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     http::{
+        context::RequestContext,
         json::{self, BYTE_ORDER_MARK, JSON},
         problem::Problem,
         strict_json,
     },
+    places::{Place, Places},
     products::{ProductError, batch},
 };
 
 /// The media type of JSON texts, each in a line of its own.
 const LINES: &str = "application/x-ndjson";
-/// How many batches a process reads and carries out at a time: fewer than a pool has connections, so that there is room
-/// for others, and few enough to hold in memory.
-const AT_A_TIME: usize = 8;
-
 /// How long a batch may be, and how many are read at a time.
 #[derive(Clone, Debug)]
 pub struct BatchLimits {
-    bytes: usize,
-    places: Arc<Semaphore>,
-}
-
-impl BatchLimits {
-    /// Batches of at most so many bytes.
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            bytes,
-            places: Arc::new(Semaphore::new(AT_A_TIME)),
-        }
-    }
+    /// Of one body.
+    pub bytes: usize,
+    /// Of those that are read and carried out.
+    pub places: Places,
 }
 
 /// The body of a batch, and its place among those that are read at a time.
@@ -52,7 +41,7 @@ pub(super) struct BatchBody {
     /// As it came.
     pub(super) bytes: Bytes,
     /// To be kept until the batch is carried out.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 impl FromRequest for BatchBody {
@@ -65,6 +54,10 @@ impl FromRequest for BatchBody {
         let announced = request.headers().get(header::CONTENT_LENGTH);
         let announced: Option<usize> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
         let patience = json::patience(request);
+        let account = request
+            .extensions()
+            .get::<RequestContext>()
+            .map(|context| context.account);
         let payload = payload.take();
         Box::pin(async move {
             let media_type = media_type?;
@@ -76,8 +69,8 @@ impl FromRequest for BatchBody {
                 return Err(json::too_long(limits.bytes));
             }
             // Meanwhile the body waits on the caller's side.
-            let place = Arc::clone(&limits.places).acquire_owned().await;
-            let place = place.map_err(|closed| Problem::busy("The service is stopping.").because(closed))?;
+            let place = limits.places.wait(account.unwrap_or(AccountId::DEFAULT)).await;
+            let place = place.ok_or_else(|| Problem::busy("The service is stopping."))?;
             let reading = to_bytes_limited(BodyStream::new(payload), limits.bytes);
             let bytes = tokio::time::timeout(patience, reading)
                 .await

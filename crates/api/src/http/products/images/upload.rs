@@ -7,6 +7,7 @@ use storage_postgres::IdempotencyClaim;
 use super::{answer, form, posted};
 use crate::{
     http::{context::RequestContext, idempotency, problem::Problem, products::Catalogue, to_the_end},
+    places::Taken,
     products::{
         catalogue::Rendered,
         images::upload::{expect_upload, upload_image},
@@ -28,9 +29,14 @@ pub(super) async fn upload(
     form::check_length(&request, limits)?;
     // What it has to equal is known once it has arrived.
     let claim = idempotency::claim_of(&request, &context, || [0; 32])?;
-    let place = uploads
-        .enter()
-        .ok_or_else(|| Problem::busy("The service takes as many uploads as it can at the moment."))?;
+    let place = uploads.enter(context.account).map_err(|taken| {
+        Problem::busy(match taken {
+            Taken::All => "The service takes as many uploads as it can at the moment.",
+            Taken::Share => {
+                "Your account has as many uploads under way as it may; send the next after one of them."
+            }
+        })
+    })?;
     expect_upload(&catalogue, context.account, product, claim.as_ref()).await?;
     let upload = form::read(&request, payload, limits).await?;
     let claim = claim.map(|claim| IdempotencyClaim {
