@@ -74,6 +74,12 @@ impl Keyring {
         self.state.is_hearing.store(false, Ordering::Release);
     }
 
+    /// True where a token can be judged without a question to the database.
+    pub(super) async fn knows(&self, id: ApiKeyId) -> bool {
+        let known = self.known.get(&id).await;
+        known.is_some_and(|known| self.is_fresh(&known))
+    }
+
     pub(super) async fn admit(&self, token: &Token) -> Result<Caller, Refusal> {
         let key = self.find(token.id).await?.ok_or(Refusal::Bad)?;
         if !token.is_of(&key.secret_hash) || !key.is_good_at(Utc::now()) {

@@ -1,15 +1,21 @@
 //! How often somebody may call: counted in Redis for all processes, and by this one alone while Redis is away.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota as LocalQuota, RateLimiter as LocalLimiter, clock::Clock as _,
     middleware::StateInformationMiddleware,
 };
+use moka::future::Cache;
 use storage_redis::{Quota, RateLimiter, Taken};
 
 /// Of how many callers this process counts the calls, before it forgets those who have rested.
 const LOCAL_CALLERS: usize = 10_000;
+
+/// How many addresses are remembered that have sent what is no good key.
+const SUSPECTS: u64 = 10_000;
+/// For how long.
+const SUSPICION: Duration = Duration::from_secs(60);
 
 /// How often somebody may call. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +25,7 @@ struct Inner {
     quota: Quota,
     shared: RateLimiter,
     local: DefaultKeyedRateLimiter<String, StateInformationMiddleware>,
+    suspects: Cache<IpAddr, ()>,
 }
 
 impl Limits {
@@ -34,12 +41,26 @@ impl Limits {
             quota,
             shared,
             local: LocalLimiter::dashmap(LocalQuota::per_second(rate).allow_burst(burst)).with_middleware(),
+            suspects: Cache::builder()
+                .max_capacity(SUSPECTS)
+                .time_to_live(SUSPICION)
+                .build(),
         }))
     }
 
     /// What everybody is allowed.
     pub fn quota(&self) -> Quota {
         self.0.quota
+    }
+
+    /// Notes that what is no good key came from an address.
+    pub async fn suspect(&self, address: IpAddr) {
+        self.0.suspects.insert(address, ()).await;
+    }
+
+    /// True where what is no good key came from an address within the last minute.
+    pub fn is_suspect(&self, address: IpAddr) -> bool {
+        self.0.suspects.contains_key(&address)
     }
 
     /// Counts a call by `who`.

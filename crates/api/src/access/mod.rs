@@ -99,6 +99,20 @@ impl Access {
         }
     }
 
+    /// True where it costs a question to the database to tell who calls.
+    pub async fn has_to_ask(&self, authorization: Option<&[u8]>) -> bool {
+        let Self::Keys(keyring, _) = self else {
+            return false;
+        };
+        let token = authorization
+            .and_then(bearer)
+            .and_then(|token| token.parse::<Token>().ok());
+        match token {
+            Some(token) => !keyring.knows(token.id).await,
+            None => false,
+        }
+    }
+
     /// Tells who calls by the header `Authorization` (RFC 6750, section 2.1).
     ///
     /// # Errors
@@ -114,15 +128,7 @@ impl Access {
             }
             Self::Keys(keyring, tokens) => (keyring, tokens),
         };
-        let credentials = std::str::from_utf8(authorization.ok_or(Refusal::Missing)?);
-        let (scheme, token) = credentials
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .ok_or(Refusal::Malformed)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refusal::Malformed);
-        }
-        let token = token.trim();
+        let token = bearer(authorization.ok_or(Refusal::Missing)?).ok_or(Refusal::Malformed)?;
         match tokens {
             Some(tokens) if !Token::is_meant_by(token) => tokens.admit(token).await,
             _ => {
@@ -131,4 +137,10 @@ impl Access {
             }
         }
     }
+}
+
+/// The token of a header `Authorization`; none where that is of another scheme.
+fn bearer(authorization: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

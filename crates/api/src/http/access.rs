@@ -24,12 +24,7 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
     let (Some(access), true) = (request.app_data::<web::Data<Access>>(), is_guarded(request)) else {
         return Ok(None);
     };
-    let mut credentials = request.headers().get_all(header::AUTHORIZATION);
-    let credential = credentials.next().map(header::HeaderValue::as_bytes);
-    if credentials.next().is_some() {
-        return Err(Refusal::Malformed.into());
-    }
-    let caller = access.admit(credential).await?;
+    let caller = access.admit(credential_of(request)?).await?;
     let needed = needed(request.method(), path_of(request));
     if !caller.scope.covers(needed) {
         return Err(insufficient(needed, caller.scope));
@@ -38,6 +33,23 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
         context.account = caller.account;
     }
     Ok(Some(caller))
+}
+
+/// True where it costs a question to the database to tell who calls.
+pub(super) async fn has_to_ask(request: &ServiceRequest) -> bool {
+    match (request.app_data::<web::Data<Access>>(), credential_of(request)) {
+        (Some(access), Ok(credential)) => access.has_to_ask(credential).await,
+        _ => false,
+    }
+}
+
+fn credential_of(request: &ServiceRequest) -> Result<Option<&[u8]>, Refusal> {
+    let mut credentials = request.headers().get_all(header::AUTHORIZATION);
+    let credential = credentials.next().map(header::HeaderValue::as_bytes);
+    match credentials.next() {
+        None => Ok(credential),
+        Some(_) => Err(Refusal::Malformed),
+    }
 }
 
 /// The path by which the route of a request is found. In `uri` it may be written in other ways, such as `/%61pi/`.

@@ -83,12 +83,11 @@ async fn run(
         if let Some(limits) = request.app_data::<web::Data<HeadLimits>>() {
             limits.check(&request)?;
         }
-        let admitted = access::admit(&request).await;
-        let caller = admitted.as_ref().ok().and_then(Option::as_ref);
-        if let Some(caller) = caller {
+        let admitted;
+        (standing, admitted) = limits::admit(&request).await;
+        if let Ok(Some(caller)) = &admitted {
             record.is_by(caller);
         }
-        standing = limits::count(&request, caller).await;
         standing.as_ref().map_or(Ok(()), Standing::check)?;
         admitted?;
         // Handlers answer HEAD as they answer GET; the server sends no body after the head of such an answer.

@@ -2,7 +2,7 @@
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::{
     dev::ServiceRequest,
@@ -24,29 +24,72 @@ pub(super) struct Standing {
     taken: Taken,
 }
 
-/// Counts a request by the key or the token's subject that it is admitted by, else by the address that it comes from. None
-/// where nothing is limited.
-pub(super) async fn count(request: &ServiceRequest, caller: Option<&Caller>) -> Option<Standing> {
-    let limits = request
-        .app_data::<web::Data<Option<Limits>>>()?
-        .as_ref()
-        .as_ref()?;
-    if !access::is_guarded(request) {
-        return None;
+/// Lets a caller in, and counts the request by the key or the token's subject that it is admitted by, else by the address
+/// that it comes from. That is done first where it costs a question to tell who calls and the address has lately sent what
+/// is no good key: a flood of made-up keys is not to become one of questions. There is no standing where nothing is
+/// limited.
+pub(super) async fn admit(request: &ServiceRequest) -> (Option<Standing>, Result<Option<Caller>, Problem>) {
+    let Some(limits) = limits_of(request) else {
+        return (None, access::admit(request).await);
+    };
+    let address = address_of(request).filter(|address| limits.is_suspect(*address));
+    let mut standing = None;
+    if let Some(address) = address
+        && access::has_to_ask(request).await
+    {
+        let before = take(limits, by_address(address)).await;
+        if !before.taken.is_allowed {
+            return (Some(before), Ok(None));
+        }
+        standing = Some(before);
     }
-    let who = match caller.map(|caller| (&caller.credential, caller.account)) {
+    let admitted = access::admit(request).await;
+    match &admitted {
+        Err(problem) if problem.code() == ProblemCode::Unauthenticated => {
+            if let Some(address) = address_of(request) {
+                limits.suspect(address).await;
+            }
+        }
+        _ => {}
+    }
+    let caller = admitted.as_ref().ok().and_then(Option::as_ref);
+    if (caller.is_some() || standing.is_none())
+        && let Some(who) = name_of(request, caller)
+    {
+        standing = Some(take(limits, who).await);
+    }
+    (standing, admitted)
+}
+
+fn limits_of(request: &ServiceRequest) -> Option<&Limits> {
+    let limits = request.app_data::<web::Data<Option<Limits>>>()?;
+    limits.as_ref().as_ref().filter(|_| access::is_guarded(request))
+}
+
+fn address_of(request: &ServiceRequest) -> Option<IpAddr> {
+    request
+        .app_data::<web::Data<TrustedProxies>>()?
+        .client_of(request)
+}
+
+fn by_address(address: IpAddr) -> String {
+    format!("address:{address}")
+}
+
+async fn take(limits: &Limits, who: String) -> Standing {
+    Standing {
+        quota: limits.quota(),
+        taken: limits.take(who).await,
+    }
+}
+
+fn name_of(request: &ServiceRequest, caller: Option<&Caller>) -> Option<String> {
+    Some(match caller.map(|caller| (&caller.credential, caller.account)) {
         Some((Credential::Key(key), _)) => format!("key:{key}"),
         Some((Credential::Token { subject }, account)) => {
             format!("token:{account}:{}", subject.as_deref().unwrap_or_default())
         }
-        Some((Credential::Nothing, _)) | None => {
-            let proxies = request.app_data::<web::Data<TrustedProxies>>()?;
-            format!("address:{}", proxies.client_of(request)?)
-        }
-    };
-    Some(Standing {
-        quota: limits.quota(),
-        taken: limits.take(who).await,
+        Some((Credential::Nothing, _)) | None => by_address(address_of(request)?),
     })
 }
 

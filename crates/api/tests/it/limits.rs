@@ -2,10 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use api::access::token::Token;
+use domain::Scope;
 use futures_util::future::join_all;
+use storage_postgres::Database;
 use testkit::{Mode, Proxy, TestRedis};
 
-use crate::app::{Answer, TestApp};
+use crate::{
+    access::make_key,
+    app::{Answer, TestApp},
+};
 
 /// So slow that little comes back while a test runs.
 const ONE_AN_AGE: [(&str, &str); 2] = [("PMS__LIMITS__RATE", "1"), ("PMS__LIMITS__BURST", "5")];
@@ -133,4 +139,41 @@ async fn without_a_limit_nothing_is_said_of_one() {
     let answers = answers(&[&app], 200).await;
     assert_eq!(allowed(&answers), 200);
     assert!(!answers[0].headers.contains_key("ratelimit"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_keys_beyond_the_limit_cost_the_database_nothing_and_a_good_key_is_let_in() {
+    let app = TestApp::start_with(&[&ONE_AN_AGE[..], &[("PMS__AUTH__MODE", "keys")]].concat()).await;
+    let database = Database::new(&app.database.config()).unwrap();
+    let good = make_key(&database, "shop", Scope::Read, None).await;
+    let call = async |token: &Token| {
+        let authorization = format!("Bearer {}", token.reveal());
+        let headers = [("authorization", authorization.as_str())];
+        app.send(reqwest::Method::GET, "/api/v1/products", &headers, Vec::new())
+            .await
+    };
+    assert_eq!(call(&good).await.status, 200);
+    testkit::eventually(Duration::from_secs(20), async || {
+        (call(&Token::generate().unwrap()).await.status == 429).then_some(())
+    })
+    .await;
+    // Whoever asks for a key now, waits until it is given up.
+    let began = Instant::now();
+    let held = app
+        .database
+        .hold("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+        .await;
+    let made_up: Vec<Token> = (0..60).map(|_| Token::generate().unwrap()).collect();
+    let answers = join_all(made_up.iter().map(&call)).await;
+    let came_back = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    let asked = answers.iter().filter(|answer| answer.status != 429).count();
+    assert!(
+        asked <= came_back,
+        "{asked} of 60 asked, and {came_back} were allowed"
+    );
+    held.release().await;
+    testkit::eventually(Duration::from_secs(20), async || {
+        (call(&good).await.status == 200).then_some(())
+    })
+    .await;
 }
