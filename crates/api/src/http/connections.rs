@@ -4,6 +4,7 @@
 
 use std::{
     any::Any,
+    io,
     net::{Shutdown, TcpStream},
     os::fd::AsFd as _,
     pin::Pin,
@@ -18,6 +19,7 @@ use actix_web::{
     rt,
     web::Bytes,
 };
+use socket2::SockRef;
 use tokio::task::AbortHandle;
 
 /// A connection of a caller.
@@ -37,13 +39,14 @@ struct Rest {
 /// A request under way on a connection, until it is dropped.
 pub(super) struct Busy(Arc<Connection>);
 
-/// Has a new connection closed once it has rested for `limit`, or for up to twice as long. For the server's `on_connect`.
+/// Has a new connection closed once it has rested for `limit`, or for up to twice as long, and once its caller has taken
+/// nothing of what was sent for as long. For the server's `on_connect`.
 pub fn watch(stream: &dyn Any, extensions: &mut Extensions, limit: Duration) {
     let Some(stream) = stream.downcast_ref::<rt::net::TcpStream>() else {
         return;
     };
-    let socket = match stream.as_fd().try_clone_to_owned() {
-        Ok(socket) => socket.into(),
+    let socket = match duplicate(stream, limit) {
+        Ok(socket) => socket,
         Err(error) => {
             tracing::debug!(%error, "a connection is not watched");
             return;
@@ -60,6 +63,13 @@ pub fn watch(stream: &dyn Any, extensions: &mut Extensions, limit: Duration) {
     let watching = rt::spawn(close_when_rested(Arc::downgrade(&connection), limit));
     *lock(&connection.watch) = Some(watching.abort_handle());
     extensions.insert(connection);
+}
+
+fn duplicate(stream: &rt::net::TcpStream, limit: Duration) -> io::Result<TcpStream> {
+    let socket: TcpStream = stream.as_fd().try_clone_to_owned()?.into();
+    // A stream's caller may rest for ever; one who is gone, or never reads, may not.
+    SockRef::from(&socket).set_tcp_user_timeout(Some(limit))?;
+    Ok(socket)
 }
 
 /// Notes that a request is under way. None where its connection is not watched.
@@ -146,7 +156,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener, time::timeout};
+
     use super::*;
+
+    #[test]
+    fn a_caller_who_takes_nothing_is_let_go_even_of_a_stream_without_end() {
+        rt::System::new().block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let _caller = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut extensions = Extensions::new();
+            watch(&stream, &mut extensions, Duration::from_millis(500));
+            lock(&extensions.get::<Arc<Connection>>().unwrap().rest).busy = 1;
+            let sending = async {
+                let block = vec![0; 1 << 20];
+                loop {
+                    if let Err(error) = stream.write_all(&block).await {
+                        return error.kind();
+                    }
+                }
+            };
+            let end = timeout(Duration::from_secs(60), sending).await.unwrap();
+            assert_eq!(end, io::ErrorKind::TimedOut);
+        });
+    }
 
     #[test]
     fn a_connection_has_rested_once_the_limit_is_over_and_no_request_is_under_way() {
