@@ -103,6 +103,17 @@ impl Held {
             .await
             .expect("a transaction can be given up");
     }
+
+    /// Has the statement come true.
+    ///
+    /// # Panics
+    /// Where the database is away.
+    pub async fn commit(mut self) {
+        self.0
+            .batch_execute("COMMIT")
+            .await
+            .expect("a transaction can be committed");
+    }
 }
 
 impl TestDatabase {

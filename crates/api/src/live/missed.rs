@@ -47,12 +47,20 @@ pub(super) struct Missed {
 impl Missed {
     /// Everything since `known`, and whatever might not have been told by then.
     pub(super) fn since(database: Database, account: AccountId, known: DateTime<Utc>) -> Self {
-        let after = ChangePosition::at(known - overlap(&database));
+        let from = known - overlap(&database);
+        Self {
+            known,
+            ..Self::from(database, account, from)
+        }
+    }
+
+    /// Everything whose time is `from` or later.
+    pub(super) fn from(database: Database, account: AccountId, from: DateTime<Utc>) -> Self {
         Self {
             database,
             account,
-            known,
-            after,
+            known: from,
+            after: ChangePosition::at(from),
             is_read: false,
         }
     }

@@ -9,6 +9,7 @@ mod event;
 mod hearing;
 mod missed;
 mod recent;
+mod registry;
 mod seen;
 mod stream;
 mod watchers;
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Change, ChangeEvent, ProductId};
-use storage_postgres::{Database, StorageError, database_time, product_version};
+use storage_postgres::{Database, StorageError, database_time, longest_transaction, product_version};
 use storage_redis::LiveChannel;
 use tokio::sync::Notify;
 
@@ -26,9 +27,10 @@ pub use self::stream::EventStream;
 use self::{
     event::{write_event, write_id},
     missed::Missed,
+    registry::ACCOUNT_MEMORY,
     seen::Seen,
     stream::{Reader, Told},
-    watchers::{Refused, Watchers},
+    watchers::{Refused, Watch, Watchers},
 };
 use crate::access::{Access, Pass};
 
@@ -149,7 +151,10 @@ impl Live {
     ) -> Result<EventStream, LiveError> {
         let watch = self.watchers.watch_account(account)?;
         let now = database_time(&self.database).await?;
-        watch.begins_at(now);
+        if watch.is_first() {
+            let from = self.learn(&watch, account, now).await?;
+            watch.begins_at(from, now);
+        }
         let known = known.map(|known| known.min(now));
         let missed = known.map(|known| Missed::since(self.database.clone(), account, known));
         let mut opening = String::new();
@@ -162,6 +167,27 @@ impl Live {
             &opening,
             reader,
         ))
+    }
+
+    /// Learns what is there already of the time in which transactions may have begun that are not committed yet, so that
+    /// these are found as news. That time's beginning; `now` where too much has changed since.
+    async fn learn(
+        &self,
+        watch: &Watch,
+        account: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, StorageError> {
+        let from = now - longest_transaction(&self.database);
+        let mut there = Missed::from(self.database.clone(), account, from);
+        let mut count = 0;
+        while let Some(page) = there.next().await? {
+            count += page.len();
+            if count > ACCOUNT_MEMORY {
+                return Ok(now);
+            }
+            watch.knows_all(&page);
+        }
+        Ok(from)
     }
 
     fn reader(&self, pass: Pass) -> Reader {

@@ -1,9 +1,6 @@
 //! Who watches what in this process.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Change, ChangeEvent, ProductId};
@@ -13,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::{
     audience::{Audience, TOO_SLOW, Watcher},
     missed::named,
-    recent::Recent,
+    registry::{Account, Known, ProductKey, Registry, Topic},
 };
 
 /// Streams that are open.
@@ -25,57 +22,11 @@ const REFUSED: &str = "live_streams_refused_total";
 const PRODUCT_BUFFER: usize = 32;
 /// The same of an account.
 const ACCOUNT_BUFFER: usize = 1_024;
-/// Products of one account whose last change is remembered, so that a look at the rows tells only what is news.
-const ACCOUNT_MEMORY: usize = 8_192;
-
-/// A product, by its owner: who watches another's watches nothing.
-pub(super) type ProductKey = (AccountId, ProductId);
-
-/// What one stream watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Topic {
-    Product(ProductKey),
-    Account(AccountId),
-}
-
 /// Everybody who watches.
 pub(super) struct Watchers {
     places: Arc<Semaphore>,
     limit: usize,
     registry: Mutex<Registry>,
-}
-
-#[derive(Default)]
-struct Registry {
-    is_closed: bool,
-    last_id: u64,
-    products: HashMap<ProductKey, Product>,
-    accounts: HashMap<AccountId, Account>,
-}
-
-/// A product that is watched.
-#[derive(Default)]
-struct Product {
-    /// The newest version that is known here.
-    version: i64,
-    audience: Audience,
-}
-
-/// An account that is watched.
-struct Account {
-    /// From when on, and up to when, everything is known by the rows' clock; none before the first stream has begun.
-    known: Option<Known>,
-    recent: Recent,
-    audience: Audience,
-}
-
-/// A span of the rows' clock in which nothing was missed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    /// When the first stream began. What was before is nobody's news.
-    pub(super) from: DateTime<Utc>,
-    /// When the rows were last looked at.
-    pub(super) to: DateTime<Utc>,
 }
 
 /// Why nobody else can watch.
@@ -96,43 +47,6 @@ pub(super) struct Watch {
     watchers: Arc<Watchers>,
     /// Kept for as long as the stream's connection is, even where nothing is told on it any more.
     _place: OwnedSemaphorePermit,
-}
-
-impl Registry {
-    fn audience(&mut self, topic: Topic) -> &mut Audience {
-        match topic {
-            Topic::Product(key) => &mut self.products.entry(key).or_default().audience,
-            Topic::Account(account) => {
-                let fresh = || Account {
-                    known: None,
-                    recent: Recent::new(ACCOUNT_MEMORY),
-                    audience: Audience::default(),
-                };
-                &mut self.accounts.entry(account).or_insert_with(fresh).audience
-            }
-        }
-    }
-
-    fn tell_product(&mut self, change: &Arc<Change>) {
-        let key = (change.account_id, change.product_id);
-        if let Some(product) = self.products.get_mut(&key) {
-            product.version = product.version.max(change.version);
-            product.audience.tell(change);
-            if product.audience.is_empty() {
-                self.products.remove(&key);
-            }
-        }
-    }
-
-    fn tell_account(&mut self, change: &Arc<Change>) {
-        if let Some(account) = self.accounts.get_mut(&change.account_id) {
-            account.recent.note(change.product_id, change.version);
-            account.audience.tell(change);
-            if account.audience.is_empty() {
-                self.accounts.remove(&change.account_id);
-            }
-        }
-    }
 }
 
 impl Watchers {
@@ -284,13 +198,34 @@ impl Watch {
         }
     }
 
-    /// The stream begins at this time of the rows' clock, or goes on from before by itself.
-    pub(super) fn begins_at(&self, time: DateTime<Utc>) {
-        if let Topic::Account(account) = self.topic
-            && let Some(account) = self.watchers.registry().accounts.get_mut(&account)
-        {
-            account.known.get_or_insert(Known { from: time, to: time });
-        }
+    /// True while no stream of the account has begun.
+    pub(super) fn is_first(&self) -> bool {
+        self.with_account(|account| account.known.is_none())
+            .unwrap_or(false)
+    }
+
+    /// These changes were there before the stream of an account began, and are nobody's news.
+    pub(super) fn knows_all(&self, changes: &[Change]) {
+        self.with_account(|account| {
+            for change in changes {
+                account.recent.note(change.product_id, change.version);
+            }
+        });
+    }
+
+    /// The first stream of an account begins at `to`, a time of the rows' clock. What is of `from` or later and not known
+    /// is news.
+    pub(super) fn begins_at(&self, from: DateTime<Utc>, to: DateTime<Utc>) {
+        self.with_account(|account| {
+            account.known.get_or_insert(Known { from, to });
+        });
+    }
+
+    fn with_account<T>(&self, act: impl FnOnce(&mut Account) -> T) -> Option<T> {
+        let Topic::Account(account) = self.topic else {
+            return None;
+        };
+        self.watchers.registry().accounts.get_mut(&account).map(act)
     }
 }
 

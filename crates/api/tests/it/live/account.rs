@@ -231,6 +231,28 @@ async fn nothing_is_lost_while_redis_is_away_and_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_began_before_a_stream_and_is_committed_after_is_told_even_if_nobody_says_so() {
+    let (proxy, app) = outages::start().await;
+    let [mug, jug] = [app.create("Mug", 0).await, app.create("Jug", 0).await];
+    proxy.set(Mode::Cut);
+    let change = format!(
+        "UPDATE products SET version = version + 1, updated_at = now() WHERE id = '{}'",
+        mug.id()
+    );
+    let begun = app.database.hold(&change).await;
+    let (mut events, _) = open_at(&app, None).await;
+    begun.commit().await;
+    // The other one was there before as well, and is nobody's news.
+    let event = events.expect("product.updated", 2).await;
+    assert_eq!(event.data["id"], mug.id());
+    rename(&app, jug.id(), "Pot").await;
+    assert_eq!(
+        told(&events.next().await.unwrap()),
+        of("product.updated", jug.id(), 2)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_time_that_cannot_be_is_refused_and_one_that_is_to_come_is_now() {
     let app = TestApp::start().await;
     for wrong in ["yesterday", "-5", "9223372036854775807"] {
