@@ -4,12 +4,16 @@
 //! `If-Unmodified-Since` are passed over, as they are to be where there is no such date.
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse,
+    body::MessageBody,
     http::header::{self, HeaderName},
 };
 use domain::{Expected, ProblemCode, Versions};
 
 use super::problem::Problem;
+
+/// What there is belongs to an account, so only the caller's own cache may keep it, and must ask again each time.
+pub(super) const CACHE_CONTROL: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 /// The entity tag of a version.
 pub(super) fn etag(version: i64) -> String {
@@ -32,6 +36,42 @@ pub(super) fn expected(request: &HttpRequest) -> Result<Expected, Problem> {
         expected.none_of = versions(tags, |_| true);
     }
     Ok(expected)
+}
+
+/// Answers whoever reads a thing, which is of a `version`: with its body in JSON, or with 304 where they have that.
+///
+/// # Errors
+/// `PreconditionFailed` where another version is expected.
+pub(super) fn show(
+    expected: &Expected,
+    thing: &str,
+    version: i64,
+    body: impl MessageBody + 'static,
+) -> Result<HttpResponse, Problem> {
+    if !expected.one_of.contains(version) {
+        return Err(mismatch(thing, version));
+    }
+    let is_known = expected.none_of.contains(version);
+    let mut response = if is_known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((header::ETAG, etag(version)))
+        .insert_header(CACHE_CONTROL);
+    if is_known {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type("application/json").body(body))
+}
+
+/// A thing is at another version than is expected.
+pub(super) fn mismatch(thing: &str, current: i64) -> Problem {
+    let detail = format!(
+        "The {thing} is at version {current}; `If-Match` named another, or `If-None-Match` this one."
+    );
+    Problem::new(ProblemCode::PreconditionFailed, detail).with_header(header::ETAG, etag(current))
 }
 
 enum Tags {

@@ -28,7 +28,8 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
 /// The stream begins with a `product.updated` that names the current version, unless `Last-Event-ID` names it already.
 /// Events come at least once and may overtake each other. A `product.updated` may also stand for whatever happened while
 /// the stream was lost, pictures included. The stream ends after `product.deleted`, when the key is revoked or the token expires, when its
-/// reader is too slow and when the process ends: come back with `Last-Event-ID`, as browsers do by themselves.
+/// reader is too slow and when the process ends: come back with `Last-Event-ID`. The `EventSource` of browsers would
+/// do that by itself, but sends no key: read the stream with `fetch`.
 #[utoipa::path(
     operation_id = "watchProduct",
     tag = "Products",

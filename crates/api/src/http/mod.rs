@@ -23,6 +23,7 @@ pub mod problem;
 mod products;
 mod query;
 mod record;
+mod refusals;
 mod strict_json;
 mod webhooks;
 

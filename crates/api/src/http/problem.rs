@@ -7,19 +7,18 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
-use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX, product::IMAGES_MAX, webhook::ENDPOINTS_MAX};
+use domain::{Fault, ProblemCode};
 use runtime::Causes;
 use serde::Serialize;
-use storage_postgres::StorageError;
 use utoipa::ToSchema;
 
-use crate::{live::LiveError, products::ProductError, vocabulary, webhooks::WebhookError};
+use crate::vocabulary;
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// When a caller may try again after a needed part was away.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// When a caller may try again who was refused because of the others.
 const RETRY_AFTER_BUSY: Duration = Duration::from_secs(1);
 
@@ -153,7 +152,9 @@ impl Problem {
         Self::new(ProblemCode::Unavailable, detail).retry_after(RETRY_AFTER_BUSY)
     }
 
-    fn retry_after(self, delay: Duration) -> Self {
+    /// Adds when it may be tried again.
+    #[must_use]
+    pub fn retry_after(self, delay: Duration) -> Self {
         self.with_header(header::RETRY_AFTER, delay.as_secs().to_string())
     }
 
@@ -215,137 +216,5 @@ impl ResponseError for Problem {
     /// Only the edge knows the request; see `edge`.
     fn error_response(&self) -> HttpResponse<BoxBody> {
         HttpResponse::new(self.status_code())
-    }
-}
-
-impl From<Faults> for Problem {
-    fn from(faults: Faults) -> Self {
-        let detail = match faults.count() {
-            1 => "One value of the body breaks a rule; see `errors`.".to_owned(),
-            count if count > FAULTS_MAX => {
-                format!("{count} values of the body break rules; `errors` holds the first {FAULTS_MAX}.")
-            }
-            count => format!("{count} values of the body break rules; see `errors`."),
-        };
-        let errors = faults.into_vec().into_iter().map(FaultBody::from).collect();
-        Self::new(ProblemCode::ValidationFailed, detail).with_errors(errors)
-    }
-}
-
-impl From<ProductError> for Problem {
-    fn from(error: ProductError) -> Self {
-        match error {
-            ProductError::Invalid(faults) => faults.into(),
-            ProductError::Malformed(detail) => Self::new(ProblemCode::MalformedJson, detail),
-            ProductError::NotFound => {
-                Self::new(ProblemCode::NotFound, "There is no such product in this account.")
-            }
-            ProductError::VersionMismatch { current } => {
-                let detail = mismatch("product", current);
-                Self::new(ProblemCode::PreconditionFailed, detail)
-                    .with_header(header::ETAG, format!("\"{current}\""))
-            }
-            ProductError::DuplicateSku => Self::new(
-                ProblemCode::DuplicateSku,
-                "Another product of this account has the same sku.",
-            )
-            .with_errors(vec![FaultBody::from(Fault {
-                pointer: "#/sku".to_owned(),
-                code: "duplicate_sku",
-                detail: "is taken; choose another, or change the product that has it".to_owned(),
-            })]),
-            ProductError::TooManyToCount => Self::new(
-                ProblemCode::TooManyToCount,
-                "Counting the products that match takes too long; ask without `include_total`, or narrow the filters.",
-            )
-            .with_errors(vec![FaultBody::of_parameter(
-                "include_total",
-                "too_many_to_count",
-                "takes too long for this list; leave it out, or narrow the filters",
-            )]),
-            ProductError::KeyInUse => Self::new(
-                ProblemCode::IdempotencyKeyInUse,
-                "The first request with this key has not ended yet.",
-            )
-            .retry_after(RETRY_AFTER),
-            ProductError::KeyReused => Self::new(
-                ProblemCode::IdempotencyKeyReused,
-                "This key came with another body before; make a new one.",
-            ),
-            ProductError::NoSuchImage => Self::new(
-                ProblemCode::NotFound,
-                "There is no such picture of a product in this account.",
-            ),
-            ProductError::TooManyImages => Self::new(
-                ProblemCode::TooManyImages,
-                format!("This product has {IMAGES_MAX} pictures already; delete one first."),
-            ),
-            ProductError::ImageNotFailed { status } => Self::new(
-                ProblemCode::ImageNotFailed,
-                format!("The picture is `{status}`; only one that is `failed` can be tried again."),
-            ),
-            error @ (ProductError::Store(_) | ProductError::StoreTimeout) => {
-                Self::unavailable("The picture cannot be stored at the moment.").because(error)
-            }
-            ProductError::Storage(error) => error.into(),
-        }
-    }
-}
-
-fn mismatch(what: &str, current: i64) -> String {
-    format!("The {what} is at version {current}; `If-Match` named another, or `If-None-Match` this one.")
-}
-
-impl From<WebhookError> for Problem {
-    fn from(error: WebhookError) -> Self {
-        match error {
-            WebhookError::Invalid(faults) => faults.into(),
-            WebhookError::NotFound(what) => Self::new(
-                ProblemCode::NotFound,
-                format!("There is no such {what} in this account."),
-            ),
-            WebhookError::VersionMismatch { current } => {
-                let detail = mismatch("endpoint", current);
-                Self::new(ProblemCode::PreconditionFailed, detail)
-                    .with_header(header::ETAG, format!("\"{current}\""))
-            }
-            WebhookError::TooMany => Self::new(
-                ProblemCode::TooManyWebhookEndpoints,
-                format!("This account has {ENDPOINTS_MAX} endpoints already; delete one, or change it."),
-            ),
-            WebhookError::Disabled => Self::new(
-                ProblemCode::WebhookEndpointDisabled,
-                "The endpoint is disabled; set `enabled` to true first.",
-            ),
-            WebhookError::KeyInUse => ProductError::KeyInUse.into(),
-            WebhookError::KeyReused => ProductError::KeyReused.into(),
-            WebhookError::NoRandomness(error) => {
-                Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
-            }
-            WebhookError::Storage(error) => error.into(),
-        }
-    }
-}
-
-impl From<LiveError> for Problem {
-    fn from(error: LiveError) -> Self {
-        match error {
-            LiveError::TooMany => Self::busy("The service has as many event streams open as it may have."),
-            LiveError::Stopping => {
-                Self::unavailable("This process is about to end; another takes its place.")
-            }
-            LiveError::NotFound => ProductError::NotFound.into(),
-            LiveError::Storage(error) => error.into(),
-        }
-    }
-}
-
-impl From<StorageError> for Problem {
-    fn from(error: StorageError) -> Self {
-        if error.is_unavailable() {
-            Self::unavailable("The catalogue cannot be reached at the moment.").because(error)
-        } else {
-            Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
-        }
     }
 }

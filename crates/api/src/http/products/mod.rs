@@ -10,13 +10,13 @@ mod list_query;
 mod read;
 mod update;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use domain::ProductId;
 use std::future::{Ready, ready};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use self::batch_body::BatchLimits;
-use super::{fallback, problem::Problem};
+use super::{conditional::CACHE_CONTROL, fallback, problem::Problem};
 
 /// The addresses of products.
 pub(super) fn configure(config: &mut ServiceConfig<'_>) {
@@ -31,9 +31,6 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
         .service(delete::delete)
         .configure(images::configure);
 }
-
-/// Products belong to an account, so only the caller's own cache may keep them, and must ask again each time.
-const CACHE_CONTROL: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 /// The product that a path names. What is no identifier names nothing.
 struct ProductPath(ProductId);

@@ -1,16 +1,16 @@
 //! `GET /products/{id}` and `HEAD`.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, route};
+use actix_web::{HttpRequest, HttpResponse, route};
 
-use super::{CACHE_CONTROL, Catalogue, ProductPath};
+use super::{Catalogue, ProductPath};
 use crate::{
     http::{
-        conditional::{etag, expected},
+        conditional::{expected, show},
         context::RequestContext,
         problem::Problem,
         query,
     },
-    products::{ProductBody, ProductError, read::read_product},
+    products::{ProductBody, read::read_product},
 };
 
 /// Read a product.
@@ -39,21 +39,5 @@ pub(super) async fn read(
     query::refuse(request.query_string())?;
     let expected = expected(&request)?;
     let product = read_product(&catalogue, context.account, path.0).await?;
-    if !expected.one_of.contains(product.version) {
-        let current = product.version;
-        return Err(ProductError::VersionMismatch { current }.into());
-    }
-    let tag = (header::ETAG, etag(product.version));
-    if expected.none_of.contains(product.version) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header(tag)
-            .insert_header(CACHE_CONTROL)
-            .finish());
-    }
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header(tag)
-        .insert_header(CACHE_CONTROL)
-        .content_type("application/json");
-    Ok(response.body(product.body))
+    show(&expected, "product", product.version, product.body)
 }

@@ -18,7 +18,10 @@ use domain::{WebhookDeliveryId, WebhookEndpoint, WebhookEndpointId};
 use storage_postgres::WebhookDelivery;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{conditional::etag, problem::Problem};
+use super::{
+    conditional::{CACHE_CONTROL, etag},
+    problem::Problem,
+};
 use crate::webhooks::body::{DeliveryBody, EndpointBody};
 
 /// The addresses of endpoints and their deliveries.
@@ -35,8 +38,6 @@ pub(super) fn configure(config: &mut ServiceConfig<'_>) {
         .service(redeliver::redeliver);
 }
 
-/// Endpoints belong to an account, so only the caller's own cache may keep them, and must ask again each time.
-const CACHE_CONTROL: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 /// A secret is kept by nobody but the caller.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 

@@ -1,16 +1,16 @@
 //! `GET /webhook-endpoints/{id}` and `HEAD`.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, route};
+use actix_web::{HttpRequest, HttpResponse, route};
 
-use super::{CACHE_CONTROL, Catalogue, EndpointPath, show};
+use super::{Catalogue, EndpointPath};
 use crate::{
     http::{
-        conditional::{etag, expected},
+        conditional::{expected, show},
         context::RequestContext,
         problem::Problem,
         query,
     },
-    webhooks::{WebhookError, body::EndpointBody, endpoints::read_endpoint},
+    webhooks::{body::EndpointBody, endpoints::read_endpoint},
 };
 
 /// Read an endpoint.
@@ -39,15 +39,6 @@ pub(super) async fn read(
     query::refuse(request.query_string())?;
     let expected = expected(&request)?;
     let endpoint = read_endpoint(&catalogue.database, context.account, path.0).await?;
-    if !expected.one_of.contains(endpoint.version) {
-        let current = endpoint.version;
-        return Err(WebhookError::VersionMismatch { current }.into());
-    }
-    if expected.none_of.contains(endpoint.version) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((header::ETAG, etag(endpoint.version)))
-            .insert_header(CACHE_CONTROL)
-            .finish());
-    }
-    Ok(show(&endpoint))
+    let body = serde_json::to_vec(&EndpointBody::new(&endpoint)).unwrap_or_default();
+    show(&expected, "endpoint", endpoint.version, body)
 }

@@ -61,6 +61,7 @@ pub(super) struct ImageUploadBody {
     file: Vec<u8>,
     /// What the picture shows, for those who do not see it.
     #[schema(
+        nullable = false,
         max_length = 500,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
         example = "The mug from above"

@@ -20,15 +20,14 @@ use domain::{ImageId, ProductId};
 use storage_postgres::StoredAnswer;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::CACHE_CONTROL;
 use crate::{
     http::{
         access::path_of,
-        conditional::{etag, expected},
+        conditional::{self, CACHE_CONTROL, etag, expected},
         idempotency,
         problem::Problem,
     },
-    products::{ProductError, catalogue::Rendered, create::CreateAnswer},
+    products::{catalogue::Rendered, create::CreateAnswer},
 };
 
 /// The addresses of pictures.
@@ -80,24 +79,7 @@ impl FromRequest for ImagePath {
 
 /// What is read, unless the caller has it already.
 fn show(request: &HttpRequest, shown: Rendered) -> Result<HttpResponse, Problem> {
-    let expected = expected(request)?;
-    if !expected.one_of.contains(shown.version) {
-        let current = shown.version;
-        return Err(ProductError::VersionMismatch { current }.into());
-    }
-    let is_known = expected.none_of.contains(shown.version);
-    let mut response = if is_known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header((header::ETAG, etag(shown.version)))
-        .insert_header(CACHE_CONTROL);
-    if is_known {
-        return Ok(response.finish());
-    }
-    Ok(response.content_type("application/json").body(shown.body))
+    conditional::show(&expected(request)?, "product", shown.version, shown.body)
 }
 
 /// The answer to whoever adds a picture, or has one tried again.
