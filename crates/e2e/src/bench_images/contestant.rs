@@ -57,8 +57,8 @@ impl Contestant {
     /// It cannot be started.
     pub fn start(&self, source: &Path, folder: &Path, job: &Job) -> Result<Running, Fault> {
         let mut child = Command::new(&self.program)
-            // As the worker starts its renderers; others are not told.
-            .envs((self.name == OURS).then_some((ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES)))
+            // As the worker starts its renderers. The others are told as well, so that nobody wins by it alone.
+            .env(ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES)
             .args(&self.arguments)
             .arg(source)
             .arg(folder)

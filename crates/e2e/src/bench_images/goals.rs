@@ -23,10 +23,10 @@ pub struct Goal {
 const CPU_MAX: [(Job, f64); 2] = [(THOROUGH, 0.70), (JPEG_ALONE, 0.57)];
 /// Of the most memory, likewise.
 const PEAK_MAX: f64 = 0.35;
-/// By how much SSIMULACRA2 may differ.
-const SCORE_DIFFERENCE_MAX: f64 = 0.5;
-/// By which share bytes may differ.
-const BYTES_DIFFERENCE_MAX: f64 = 0.02;
+/// How much less SSIMULACRA2 may be, so that nothing is won by worse pictures.
+const SCORE_LESS_MAX: f64 = 0.5;
+/// By which share files may be larger, so that nothing is won by larger ones.
+const BYTES_MORE_MAX: f64 = 0.02;
 /// Of pictures a second of the whole worker, ours by the best of the peer.
 const PER_SECOND_MIN: f64 = 1.5;
 
@@ -61,14 +61,14 @@ pub fn of_renderers(results: &[JobResults]) -> Vec<Goal> {
         add(
             "SSIMULACRA2, less sharp's",
             format!("{:+.2}", comparison.score),
-            format!("± {SCORE_DIFFERENCE_MAX}"),
-            comparison.score.abs() <= SCORE_DIFFERENCE_MAX,
+            format!("≥ −{SCORE_LESS_MAX}"),
+            comparison.score >= -SCORE_LESS_MAX,
         );
         add(
             "bytes, by sharp's",
             format!("{:.3}", comparison.bytes),
-            format!("1 ± {BYTES_DIFFERENCE_MAX}"),
-            (comparison.bytes - 1.0).abs() <= BYTES_DIFFERENCE_MAX,
+            format!("≤ {:.2}", 1.0 + BYTES_MORE_MAX),
+            comparison.bytes <= 1.0 + BYTES_MORE_MAX,
         );
     }
     goals

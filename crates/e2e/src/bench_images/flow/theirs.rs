@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use imaging::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 use testkit::{Binary, TestBucket, TestRedis, Variables, services};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -62,6 +63,8 @@ impl Theirs {
             ("WEBP", webp),
             ("EFFORT", effort),
             ("CONCURRENCY", concurrency.to_string()),
+            // As ours starts its renderers.
+            (ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES.to_owned()),
         ];
         let variables = self.rooms.iter().cloned().chain(own.map(named));
         let mut worker = Binary::start(&self.node, &[&self.worker], variables);
