@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# The life of a product by curl and jq: PMS_KEY=pms_… ./walkthrough.sh http://localhost:8080
-# PMS_KEY may be left out where the service asks for no key. What it creates, it deletes.
+# The life of a product by curl and jq: PMS_KEY=pms_… ./walkthrough.sh http://localhost:8080 [PICTURE]
+# PMS_KEY may be left out where the service asks for no key. What it creates, it deletes. PICTURE is a file to upload; without
+# one it is a single grey pixel.
 set -euo pipefail
 
 base=${1:-http://localhost:8080}
 api=${base%/}/api/v1
 headers=$(mktemp)
-trap 'rm -f "$headers"' EXIT
+picture=${2:-$headers.png}
+trap 'rm -f "$headers" "$headers.png"' EXIT
+[[ ${2:-} ]] || base64 --decode >"$picture" <<'END'
+iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==
+END
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -48,6 +53,21 @@ step 'Change its price, and remove a pair of its metadata, unless somebody else 
 change='{"price": {"amount": "21.50"}, "metadata": {"colour": null}}'
 call 200 PATCH "/products/$id" "${patch[@]}" --header "If-Match: $etag" --data "$change" | jq '{version, price, metadata}'
 call 412 PATCH "/products/$id" "${patch[@]}" --header "If-Match: $etag" --data "$change" | jq '{code, detail}'
+
+step 'Upload a picture of it, and watch until it is ready'
+call 201 POST "/products/$id/images" --form "file=@$picture" --form 'alt=A blue mug' | jq '{id, status}'
+watch() {
+    curl --silent --no-buffer --max-time 60 "$api/products/$id/events" \
+        ${PMS_KEY:+--header "Authorization: Bearer $PMS_KEY"}
+}
+images_status() { call 200 GET "/products/$id" | jq --raw-output .images_status; }
+# An event says that there is something new; the product says what.
+while read -r field event; do
+    [[ $field == event: ]] || continue
+    printf '%s\n' "$event"
+    if [[ $(images_status) =~ ^(ready|partial|failed)$ ]]; then break; fi
+done < <(watch)
+call 200 GET "/products/$id" | jq '.images[0] | {status, width, height, variants: [.variants[].url], error}'
 
 step 'A mistake is told with its place, all of them at once'
 wrong='{"nmae": "Mug", "price": {"amount": "-1"}}'

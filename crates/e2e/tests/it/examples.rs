@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use e2e::{PATIENCE, System};
-use testkit::{Binary, Reply, TestBucket, pictures, services, workspace_root};
+use testkit::{Binary, Reply, TestBucket, free_port, pictures, services, workspace_root};
 
 /// Runs an example to its end; what it printed.
 async fn run(program: &str, example: &str, arguments: &[&str], key: &str) -> String {
@@ -23,10 +23,13 @@ async fn run(program: &str, example: &str, arguments: &[&str], key: &str) -> Str
     said
 }
 
-/// An api that asks for keys, and a key that may write.
-async fn guarded(system: &System) -> (Binary, String) {
-    let keys = ("PMS__AUTH__MODE", "keys".to_owned());
-    let api = system.start_api_with(&[keys]).await;
+/// An api that asks for keys, and a key.
+async fn guarded(system: &System, scope: &str) -> (Binary, String) {
+    let settings = [
+        ("PMS__AUTH__MODE", "keys".to_owned()),
+        ("PMS__WEBHOOKS__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+    ];
+    let api = system.start_api_with(&settings).await;
     let command = [
         "keys",
         "create",
@@ -34,7 +37,7 @@ async fn guarded(system: &System) -> (Binary, String) {
         "shop",
         "--new-account",
         "--scope",
-        "write",
+        scope,
     ];
     let mut making = Binary::start("api", &command, system.settings());
     assert!(making.wait_for_exit(PATIENCE).await.success(), "{}", making.log());
@@ -49,7 +52,7 @@ async fn guarded(system: &System) -> (Binary, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_creates_a_product_and_downloads_its_pictures() {
     let system = System::prepare().await;
-    let (_api, key) = guarded(&system).await;
+    let (_api, key) = guarded(&system, "write").await;
     let _worker = system.start_worker();
     let_everybody_read(&system.bucket);
     let source = system
@@ -116,11 +119,29 @@ fn assert_is_picture(path: &Path, format: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walkthrough_goes_through() {
     let system = System::prepare().await;
-    let (_api, key) = guarded(&system).await;
+    let (_api, key) = guarded(&system, "write").await;
+    let _worker = system.start_worker();
     let said = run("bash", "walkthrough.sh", &[&system.url("")], &key).await;
     assert!(said.ends_with("Done.\n"), "{said}");
+    assert!(said.contains("\"status\": \"ready\""), "{said}");
     assert!(
         said.contains("unknown_field") && said.contains("not_positive"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_verifies_a_webhook_and_tidies_up() {
+    let system = System::prepare().await;
+    let (_api, key) = guarded(&system, "admin").await;
+    let port = free_port().to_string();
+    let public = format!("http://127.0.0.1:{port}/hooks");
+    let base = system.url("");
+    let arguments = [&*base, "--public", &public, "--port", &port, "--count", "1"];
+    let said = run("python3", "receive_webhook.py", &arguments, &key).await;
+    assert!(
+        said.starts_with("listening as ") && said.contains("\nping  {\"endpoint_id\": "),
+        "{said}"
+    );
+    assert_eq!(system.database.count("webhook_endpoints").await, 0);
 }
