@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use e2e::System;
-use reqwest::header::CONTENT_TYPE;
+use e2e::{PATIENCE, System};
+use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use serde_json::Value;
-use testkit::{Binary, pictures};
+use testkit::{Binary, Signal, eventually, pictures};
 
 const MIB: usize = 1 << 20;
 /// What an upload of the greatest size may add to the memory of the api.
@@ -18,15 +18,18 @@ fn picture(bytes: usize) -> Vec<u8> {
     file
 }
 
-async fn upload(system: &System, product: &Value, file: &[u8]) -> Value {
+fn request(system: &System, product: &Value, file: &[u8]) -> RequestBuilder {
     let head = b"--cut-here\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
     let body = [head, file, b"\r\n--cut-here--\r\n"].concat();
     let id = product["id"].as_str().unwrap();
-    let request = testkit::http_client()
+    testkit::http_client()
         .post(system.url(&format!("/api/v1/products/{id}/images")))
         .header(CONTENT_TYPE, "multipart/form-data; boundary=cut-here")
-        .body(body);
-    let answer = request.send().await.unwrap();
+        .body(body)
+}
+
+async fn upload(system: &System, product: &Value, file: &[u8]) -> Value {
+    let answer = request(system, product, file).send().await.unwrap();
     assert_eq!(answer.status(), 201);
     answer.json().await.unwrap()
 }
@@ -63,4 +66,35 @@ async fn an_upload_of_the_greatest_size_becomes_ready_and_is_never_whole_in_the_
     );
     assert_eq!(image["variants"].as_array().unwrap().len(), 6);
     assert_eq!(system.bucket.keys("originals/").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_killed_when_a_file_is_stored_and_its_picture_is_not_leaves_nothing_behind() {
+    let system = System::prepare().await;
+    let mut api = system.start_api().await;
+    let product = system.create("Mug", &[]).await;
+    let id = product["id"].as_str().unwrap();
+    // Somebody holds the product, so the picture cannot be added once its file is in the bucket.
+    let held = format!("SELECT 1 FROM products WHERE id = '{id}' FOR UPDATE");
+    let held = system.database.hold(&held).await;
+    let uploading = tokio::spawn(request(&system, &product, &picture(MIB)).send());
+    eventually(PATIENCE, async || {
+        (system.bucket.keys("originals/").await.len() == 1).then_some(())
+    })
+    .await;
+    api.signal(Signal::Kill);
+    api.wait_for_exit(PATIENCE).await;
+    assert!(uploading.await.unwrap().is_err());
+    held.release().await;
+
+    let eager = [
+        ("PMS__IMAGES__RECONCILE_EVERY", "1s".to_owned()),
+        ("PMS__IMAGES__ORPHAN_AGE", "1s".to_owned()),
+    ];
+    let _next = system.start_api_with(&eager).await;
+    eventually(PATIENCE, async || {
+        system.bucket.keys("").await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(system.product(id).await, product);
 }

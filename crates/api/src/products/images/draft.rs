@@ -4,7 +4,7 @@ use domain::{
     Faults, Image, ImageDraft,
     image::{parse_alt, parse_position, parse_source_url},
 };
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use crate::products::{
     fields::{Fields, wrong_type},
@@ -69,13 +69,24 @@ pub(super) fn read_patched(current: &Image, patch: &Value) -> Result<ImageDraft,
     }
 }
 
+/// JSON Schema (2020-12, 6.1.1) counts `1.0` among the whole numbers.
+fn is_whole(number: &Number) -> bool {
+    number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
 fn read_position(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<i32> {
     let value = fields.value("position")?;
     let pointer = fields.pointer_to("position");
     match value {
         // A number that no place can be is out of range, however it is written.
-        Value::Number(number) if number.is_i64() || number.is_u64() => {
-            faults.take(&pointer, parse_position(number.as_i64().unwrap_or(i64::MAX)))
+        Value::Number(number) if is_whole(number) => {
+            // What is too large for an integer is far too large for a place.
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the nearest is as far out of range"
+            )]
+            let nearest = || number.as_f64().unwrap_or(f64::MAX) as i64;
+            faults.take(&pointer, parse_position(number.as_i64().unwrap_or_else(nearest)))
         }
         Value::Number(_) => {
             faults.add(&pointer, "wrong_type", "is no whole number; give one such as 0");
@@ -113,10 +124,14 @@ mod tests {
             let expected = [("#/position".to_owned(), "wrong_type")];
             assert_eq!(found(read_new(&body).unwrap_err()), expected, "{position}");
         }
-        for position in [json!(-1), json!(u64::MAX)] {
+        for position in [json!(-1), json!(u64::MAX), json!(20.0), json!(1e300)] {
             let body = json!({"source_url": "https://example.com/a.jpg", "position": position});
             let expected = [("#/position".to_owned(), "out_of_range")];
             assert_eq!(found(read_new(&body).unwrap_err()), expected, "{position}");
+        }
+        for position in [json!(3), json!(3.0)] {
+            let body = json!({"source_url": "https://example.com/a.jpg", "position": position});
+            assert_eq!(read_new(&body).unwrap().position, Some(3), "{position}");
         }
     }
 }
