@@ -8,6 +8,7 @@
 mod breaker;
 mod budget;
 mod config;
+mod flights;
 mod judge;
 mod keyed;
 mod phase;
@@ -16,5 +17,6 @@ mod report;
 pub use breaker::{Breaker, CallError, Permit};
 pub use budget::RetryBudget;
 pub use config::BreakerConfig;
+pub use flights::{Arrival, Boarding, Flights, Landing, Lead};
 pub use keyed::KeyedBreakers;
 pub use phase::State;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::error::Error;
+use crate::{error::Error, link::as_config};
 
 /// Settings of the cache.
 #[derive(Clone, Debug)]
@@ -31,9 +33,18 @@ pub struct CacheConfig {
     pub ttl_jitter: Duration,
     /// How long it is kept that there is no such product.
     pub not_found_ttl: Duration,
+    /// How many bytes of products this process holds in its own memory; 0: none.
+    pub near_bytes: u64,
 }
 
 impl CacheConfig {
+    /// For connections on which messages are heard: only with this protocol can they also be asked whether they live.
+    pub(crate) fn listening_client(&self) -> Result<Client, Error> {
+        let info = self.connection_info()?;
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Client::open(info.set_redis_settings(settings)).map_err(|error| as_config(&error))
+    }
+
     pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, Error> {
         let mut settings = RedisConnectionInfo::default().set_db(i64::from(self.database));
         if let Some(username) = &self.username {

@@ -23,6 +23,8 @@ pub enum Lookup {
         version: i64,
         /// The response's body.
         body: Bytes,
+        /// True once for an entry that will end soon: whoever is told may read it anew, and fill it in with a new ticket.
+        renew: bool,
     },
     /// There was no such product a moment ago.
     NotFound,
@@ -58,6 +60,7 @@ pub(crate) fn read(bytes: &Bytes) -> Option<Lookup> {
         (PRODUCT, Some(version)) => Some(Lookup::Product {
             version: i64::from_be_bytes(*version),
             body: bytes.slice(HEADER_LEN..),
+            renew: false,
         }),
         (NOT_FOUND, Some(_)) => Some(Lookup::NotFound),
         _ => None,
@@ -76,6 +79,7 @@ mod tests {
             Some(Lookup::Product {
                 version: 7,
                 body: Bytes::from_static(b"{\"id\":1}"),
+                renew: false,
             })
         );
         assert_eq!(read(&Bytes::from(not_found())), Some(Lookup::NotFound));

@@ -1,5 +1,5 @@
-//! Redis: the shared copy of single products, as the bytes that are sent to callers; how often they call; and what
-//! changes, told to all processes.
+//! Redis: the shared copy of single products, as the bytes that are sent to callers, and each process's own; how often
+//! they call; and what changes, told to all processes.
 //!
 //! Everything here fails open. A Redis that is away, refuses or hangs costs a bounded time and then gives a miss;
 //! the truth is always in PostgreSQL.
@@ -8,10 +8,13 @@
 
 mod cache;
 mod config;
+mod counts;
 mod error;
 mod frame;
+mod line;
 mod link;
 mod live;
+mod near;
 mod pulse;
 mod rate;
 mod scripts;

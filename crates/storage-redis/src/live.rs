@@ -2,35 +2,17 @@
 //!
 //! Nothing is kept for those who do not listen: what is told may be lost, and whoever must know looks into PostgreSQL.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::Change;
-use redis::{
-    AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, Value, aio::MultiplexedConnection,
-};
+use redis::Client;
 use resilience::{Breaker, BreakerConfig};
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
-use crate::{
-    config::CacheConfig,
-    error::Error,
-    link::{Link, as_config},
-};
+use crate::{config::CacheConfig, error::Error, line::Line, link::Link};
 
 /// Changes that are being told at a time by those who do not wait for it.
 const UNDER_WAY: usize = 256;
-/// Changes that were heard and wait to be taken.
-const HEARD: usize = 8_192;
 /// After so much silence a subscription is asked whether it still lives.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -51,17 +33,7 @@ struct Inner {
 }
 
 /// What is heard, from its beginning until the connection is lost.
-pub struct Subscription {
-    connection: MultiplexedConnection,
-    heard: mpsc::Receiver<Heard>,
-    is_overrun: Arc<AtomicBool>,
-    patience: Duration,
-}
-
-enum Heard {
-    Message(Vec<u8>),
-    End,
-}
+pub struct Subscription(Line);
 
 impl LiveChannel {
     /// Prepares it and connects in the background. Must be called within a Tokio runtime.
@@ -69,10 +41,6 @@ impl LiveChannel {
     /// # Errors
     /// [`Error::Config`] where the settings cannot work.
     pub fn new(config: &CacheConfig) -> Result<Self, Error> {
-        let info = config.connection_info()?;
-        // Only with this protocol can a subscription also be asked whether it lives.
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = info.set_redis_settings(settings);
         let breaker = BreakerConfig {
             slow_after: config.response_timeout * 2,
             ..BreakerConfig::default()
@@ -80,7 +48,7 @@ impl LiveChannel {
         Ok(Self(Arc::new(Inner {
             link: Link::new(config)?,
             breaker: Breaker::new("redis_live", breaker),
-            client: Client::open(info).map_err(|error| as_config(&error))?,
+            client: config.listening_client()?,
             name: format!("{}:changes", config.prefix),
             response_timeout: config.response_timeout,
             under_way: Arc::new(Semaphore::new(UNDER_WAY)),
@@ -126,43 +94,9 @@ impl LiveChannel {
     /// # Errors
     /// [`Error::Unavailable`] within a few response timeouts.
     pub async fn subscribe(&self) -> Result<Subscription, Error> {
-        let patience = self.0.response_timeout;
-        let (sender, heard) = mpsc::channel(HEARD);
-        let is_overrun = Arc::new(AtomicBool::new(false));
-        let overrun = Arc::clone(&is_overrun);
-        let take = move |push: PushInfo| {
-            let Some(next) = heard_in(push) else {
-                return Ok(());
-            };
-            let taken = sender.try_send(next);
-            if taken.is_err() {
-                overrun.store(true, Ordering::Release);
-            }
-            taken
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(Some(patience))
-            .set_push_sender(take);
-        let begin = async {
-            let mut connection = self
-                .0
-                .client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            connection.subscribe(&self.0.name).await?;
-            Ok(connection)
-        };
-        let connection = timeout(patience * 3, begin)
-            .await
-            .map_err(|_| Error::unavailable(&"no subscription in time"))?
-            .map_err(|error: redis::RedisError| Error::unavailable(&error))?;
-        Ok(Subscription {
-            connection,
-            heard,
-            is_overrun,
-            patience,
-        })
+        let channels = [self.0.name.clone()];
+        let line = Line::open(&self.0.client, &channels, self.0.response_timeout).await?;
+        Ok(Subscription(line))
     }
 }
 
@@ -174,36 +108,15 @@ impl Subscription {
     /// [`Error::Unavailable`] where something may have been missed: subscribe anew.
     pub async fn next(&mut self) -> Result<Option<Change>, Error> {
         loop {
-            if self.is_overrun.load(Ordering::Acquire) {
-                return Err(Error::unavailable(&"changes came faster than they were taken"));
-            }
-            match timeout(SILENCE, self.heard.recv()).await {
-                Ok(Some(Heard::Message(message))) => {
-                    let change = serde_json::from_slice(&message);
+            match timeout(SILENCE, self.0.next()).await {
+                Ok(message) => {
+                    let change = serde_json::from_slice(&message?.payload);
                     return Ok(change
                         .inspect_err(|error| tracing::debug!(%error, "a change that was told cannot be read"))
                         .ok());
                 }
-                Ok(Some(Heard::End) | None) => return Err(Error::unavailable(&"the subscription has ended")),
-                Err(_) => self.check().await?,
+                Err(_) => self.0.ask().await?,
             }
         }
-    }
-
-    async fn check(&mut self) -> Result<(), Error> {
-        let ping = redis::cmd("PING");
-        match timeout(self.patience, ping.query_async::<String>(&mut self.connection)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Error::unavailable(&error)),
-            Err(_) => Err(Error::unavailable(&"the subscription does not answer")),
-        }
-    }
-}
-
-fn heard_in(push: PushInfo) -> Option<Heard> {
-    match (push.kind, push.data.into_iter().nth(1)) {
-        (PushKind::Message, Some(Value::BulkString(message))) => Some(Heard::Message(message)),
-        (PushKind::Disconnection, _) => Some(Heard::End),
-        _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! What binds a fill to the miss that it answers.
 
+use crate::near::{Begun, ProductKey};
+
 /// Redis's own words for who may still fill: the epoch that it was in, and its clock in seconds.
 ///
 /// The epoch is a random value under a key of its own. When it is gone, or another, Redis has lost what it held, and
@@ -14,6 +16,8 @@ pub(crate) struct Stamp {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
     pub(crate) key: String,
+    pub(crate) product: ProductKey,
+    pub(crate) begun: Begun,
     /// None where the miss says nothing about what Redis holds: then nothing is filled in.
     pub(crate) stamp: Option<Stamp>,
 }

@@ -60,6 +60,7 @@ impl TestRedis {
             product_ttl: Duration::from_secs(60),
             ttl_jitter: Duration::ZERO,
             not_found_ttl: Duration::from_secs(10),
+            near_bytes: 1 << 20,
         }
     }
 

@@ -39,7 +39,7 @@ use crate::{
     },
     live::{Hearing, Live, LiveConfig},
     outbox::{Invalidator, Relay, Wakeups},
-    products::Catalogue,
+    products::{Catalogue, read::Reads},
     reconciler::{Reconciler, ReconcilerConfig},
     results::ResultsHandler,
     uploads::Uploads,
@@ -94,6 +94,7 @@ impl Application {
         let catalogue = Catalogue {
             database: database.clone(),
             cache,
+            reads: Reads::default(),
             live: LiveChannel::new(&parts::cache_config(settings))?,
             urls: PublicUrls::new(&parts::s3_config(settings)),
             currency: currency(settings)?,

@@ -51,6 +51,7 @@ pub(super) fn cache_config(settings: &Settings) -> CacheConfig {
         product_ttl: cache.ttl,
         ttl_jitter: cache.ttl_jitter,
         not_found_ttl: cache.not_found_ttl,
+        near_bytes: cache.process_bytes,
     }
 }
 

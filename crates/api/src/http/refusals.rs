@@ -1,5 +1,7 @@
 //! How the errors of the use cases are answered.
 
+use std::error::Error;
+
 use domain::{Fault, Faults, ProblemCode, fault::FAULTS_MAX, product::IMAGES_MAX, webhook::ENDPOINTS_MAX};
 use storage_postgres::StorageError;
 
@@ -75,6 +77,7 @@ impl From<ProductError> for Problem {
                 Self::unavailable("The picture cannot be stored at the moment.").because(error)
             }
             ProductError::Storage(error) => error.into(),
+            ProductError::SharedStorage(error) => of_storage(error.is_unavailable(), error),
         }
     }
 }
@@ -121,10 +124,14 @@ impl From<LiveError> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        if error.is_unavailable() {
-            Self::unavailable("The catalogue cannot be reached at the moment.").because(error)
-        } else {
-            Self::new(ProblemCode::Internal, "The request could not be carried out.").because(error)
-        }
+        of_storage(error.is_unavailable(), error)
     }
+}
+
+fn of_storage(is_unavailable: bool, error: impl Error + Send + Sync + 'static) -> Problem {
+    let problem = match is_unavailable {
+        true => Problem::unavailable("The catalogue cannot be reached at the moment."),
+        false => Problem::new(ProblemCode::Internal, "The request could not be carried out."),
+    };
+    problem.because(error)
 }

@@ -8,7 +8,7 @@ use storage_postgres::{Database, cache_doubt_announce};
 use storage_redis::{Cache, LiveChannel};
 use storage_s3::PublicUrls;
 
-use super::body::ProductBody;
+use super::{body::ProductBody, read::Reads};
 
 /// How long the caller's answer is held where other processes had to be told: they shall have heard before the caller
 /// can ask them. A notification takes about a millisecond.
@@ -21,6 +21,8 @@ pub struct Catalogue {
     pub database: Database,
     /// Products as they were last answered; none where caching is off.
     pub cache: Option<Cache>,
+    /// Reads of products that no cache holds.
+    pub reads: Reads,
     /// Where those who watch are told of changes.
     pub live: LiveChannel,
     /// Makes addresses of stored objects.

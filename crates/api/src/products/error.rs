@@ -1,5 +1,7 @@
 //! Why a use case does not do what was asked.
 
+use std::sync::Arc;
+
 use domain::{Faults, ImageStatus};
 use storage_postgres::StorageError;
 
@@ -54,6 +56,9 @@ pub enum ProductError {
     /// The database did not do its part.
     #[error(transparent)]
     Storage(StorageError),
+    /// The same, for several who had asked for the same.
+    #[error(transparent)]
+    SharedStorage(#[from] Arc<StorageError>),
 }
 
 impl From<StorageError> for ProductError {

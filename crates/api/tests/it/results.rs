@@ -230,6 +230,7 @@ async fn a_result_that_has_waited_long_for_the_database_goes_back_and_has_used_u
     let catalogue = Catalogue {
         database: Database::new(&room.config()).unwrap(),
         cache: None,
+        reads: api::products::read::Reads::default(),
         live: LiveChannel::new(&TestRedis::create().config()).unwrap(),
         urls: PublicUrls::new(&bucket.config()),
         currency: Currency::parse("EUR").unwrap(),

@@ -15,6 +15,8 @@ pub struct Cache {
     pub ttl_jitter: Duration,
     /// How long "there is no such product" is remembered. At most `ttl`.
     pub not_found_ttl: Duration,
+    /// How many bytes of products one process holds in its own memory; 0: none.
+    pub process_bytes: u64,
 }
 
 impl Cache {
@@ -25,6 +27,7 @@ impl Cache {
             ttl: section.duration("ttl", Duration::from_secs(1)..=day),
             ttl_jitter: section.duration("ttl_jitter", Duration::ZERO..=day),
             not_found_ttl: section.duration("not_found_ttl", Duration::ZERO..=day),
+            process_bytes: section.bytes("process_bytes", 0..=64 << 30),
         }
     }
 }

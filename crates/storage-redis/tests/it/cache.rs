@@ -14,6 +14,7 @@ fn product(version: i64, body: &'static str) -> Lookup {
     Lookup::Product {
         version,
         body: Bytes::from_static(body.as_bytes()),
+        renew: false,
     }
 }
 
@@ -33,7 +34,7 @@ async fn a_product_comes_back_as_it_was() {
     let cache = opened(redis.config());
     let id = ProductId::generate();
     let ticket = miss(&cache, ACCOUNT, id).await;
-    assert!(cache.product_put(ticket, 7, b"{\"name\":\"mug\"}").await);
+    assert!(cache.product_put(ticket, 7, "{\"name\":\"mug\"}").await);
     assert_eq!(
         cache.product_get(ACCOUNT, id).await,
         product(7, "{\"name\":\"mug\"}")
@@ -46,7 +47,7 @@ async fn a_product_is_seen_by_its_own_account_only() {
     let cache = opened(redis.config());
     let id = ProductId::generate();
     let ticket = miss(&cache, ACCOUNT, id).await;
-    assert!(cache.product_put(ticket, 1, b"{}").await);
+    assert!(cache.product_put(ticket, 1, "{}").await);
     miss(&cache, AccountId::generate(), id).await;
 }
 
@@ -58,11 +59,11 @@ async fn a_late_fill_never_overwrites_a_newer_version() {
     let [first, second, third, fourth] = misses(&cache, id).await;
     // The reader has version 1 in hand; then the product changes twice.
     assert!(cache.product_invalidate(ACCOUNT, id, 3).await);
-    assert!(!cache.product_put(first, 1, b"old").await);
-    assert!(!cache.product_put(second, 2, b"old").await);
+    assert!(!cache.product_put(first, 1, "old").await);
+    assert!(!cache.product_put(second, 2, "old").await);
     miss(&cache, ACCOUNT, id).await;
-    assert!(cache.product_put(third, 3, b"new").await);
-    assert!(!cache.product_put(fourth, 2, b"old").await);
+    assert!(cache.product_put(third, 3, "new").await);
+    assert!(!cache.product_put(fourth, 2, "old").await);
     assert_eq!(cache.product_get(ACCOUNT, id).await, product(3, "new"));
 }
 
@@ -72,14 +73,14 @@ async fn an_invalidation_removes_what_is_older_and_keeps_what_is_not() {
     let cache = opened(redis.config());
     let id = ProductId::generate();
     let ticket = miss(&cache, ACCOUNT, id).await;
-    assert!(cache.product_put(ticket, 4, b"four").await);
+    assert!(cache.product_put(ticket, 4, "four").await);
     assert!(cache.product_invalidate(ACCOUNT, id, 4).await);
     assert_eq!(cache.product_get(ACCOUNT, id).await, product(4, "four"));
     assert!(cache.product_invalidate(ACCOUNT, id, 5).await);
     let ticket = miss(&cache, ACCOUNT, id).await;
     // Invalidations that arrive out of order lower nothing.
     assert!(cache.product_invalidate(ACCOUNT, id, 4).await);
-    assert!(!cache.product_put(ticket, 4, b"four").await);
+    assert!(!cache.product_put(ticket, 4, "four").await);
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn many_products_are_invalidated_together() {
     let ids: [_; 50] = std::array::from_fn(|_| ProductId::generate());
     for (version, id) in (1..).zip(ids) {
         let ticket = miss(&cache, ACCOUNT, id).await;
-        assert!(cache.product_put(ticket, version, b"{}").await);
+        assert!(cache.product_put(ticket, version, "{}").await);
     }
     // All but the first change.
     let floors: Vec<_> = (1..)
@@ -112,7 +113,7 @@ async fn a_missing_product_is_remembered_but_never_against_one_that_came() {
     let [first, second, third, _] = misses(&cache, id).await;
     assert!(cache.product_put_not_found(first).await);
     assert_eq!(cache.product_get(ACCOUNT, id).await, Lookup::NotFound);
-    assert!(cache.product_put(second, 1, b"{}").await);
+    assert!(cache.product_put(second, 1, "{}").await);
     assert!(!cache.product_put_not_found(third).await);
     assert_eq!(cache.product_get(ACCOUNT, id).await, product(1, "{}"));
 
@@ -135,7 +136,7 @@ async fn every_entry_ends_by_itself() {
         ProductId::generate(),
     );
     let ticket = miss(&cache, ACCOUNT, there).await;
-    assert!(cache.product_put(ticket, 1, b"{}").await);
+    assert!(cache.product_put(ticket, 1, "{}").await);
     let ticket = miss(&cache, ACCOUNT, gone).await;
     assert!(cache.product_put_not_found(ticket).await);
     let epoch = format!("{}:epoch", redis.prefix());
@@ -176,11 +177,7 @@ async fn of_many_fills_at_once_the_newest_stays() {
     }
     for (version, ticket) in tickets {
         let cache = cache.clone();
-        fills.spawn(async move {
-            cache
-                .product_put(ticket, version, version.to_string().as_bytes())
-                .await
-        });
+        fills.spawn(async move { cache.product_put(ticket, version, version.to_string()).await });
     }
     fills.join_all().await;
     assert_eq!(cache.product_get(ACCOUNT, id).await, product(50, "50"));
@@ -194,17 +191,17 @@ async fn what_a_process_in_doubt_has_read_is_not_contradicted_by_another() {
     for is_deleted in [false, true] {
         let id = ProductId::generate();
         let ticket = miss(&trusting, ACCOUNT, id).await;
-        assert!(trusting.product_put(ticket, 3, b"old").await);
+        assert!(trusting.product_put(ticket, 3, "old").await);
         // Version 4, or the deletion, is committed; whoever did it has not told Redis yet.
         doubting.doubt();
         let ticket = miss(&doubting, ACCOUNT, id).await;
         if is_deleted {
             assert!(!doubting.product_put_not_found(ticket).await);
         } else {
-            assert!(!doubting.product_put(ticket, 4, b"new").await);
+            assert!(!doubting.product_put(ticket, 4, "new").await);
         }
         let ticket = miss(&trusting, ACCOUNT, id).await;
-        assert!(!trusting.product_put(ticket, 3, b"old").await);
+        assert!(!trusting.product_put(ticket, 3, "old").await);
     }
 }
 
@@ -215,9 +212,9 @@ async fn a_process_in_doubt_leaves_what_is_new_where_it_is() {
     let doubting = opened(redis.config());
     let id = ProductId::generate();
     let ticket = miss(&trusting, ACCOUNT, id).await;
-    assert!(trusting.product_put(ticket, 3, b"new").await);
+    assert!(trusting.product_put(ticket, 3, "new").await);
     doubting.doubt();
     let ticket = miss(&doubting, ACCOUNT, id).await;
-    assert!(!doubting.product_put(ticket, 3, b"new").await);
+    assert!(!doubting.product_put(ticket, 3, "new").await);
     assert_eq!(trusting.product_get(ACCOUNT, id).await, product(3, "new"));
 }

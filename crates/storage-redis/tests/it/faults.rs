@@ -30,13 +30,15 @@ async fn line() -> Line {
         host: "127.0.0.1".to_owned(),
         port: proxy.address().port(),
         response_timeout: PATIENCE,
+        // What a process holds itself has tests of its own.
+        near_bytes: 0,
         ..redis.config()
     };
     let cache = opened(config);
     let id = ProductId::generate();
     eventually(Duration::from_secs(5), || async {
         let ticket = miss(&cache, ACCOUNT, id).await;
-        cache.product_put(ticket, 1, b"{}").await.then_some(())
+        cache.product_put(ticket, 1, "{}").await.then_some(())
     })
     .await;
     assert!(is_known(&cache, id).await);
@@ -77,7 +79,7 @@ async fn a_redis_that_is_away_gives_misses_and_comes_back() {
     let spent = line.misses(500).await;
     assert!(spent < PATIENCE * 15, "{spent:?}");
     let ticket = miss(&line.cache, ACCOUNT, line.id).await;
-    assert!(!line.cache.product_put(ticket, 2, b"{}").await);
+    assert!(!line.cache.product_put(ticket, 2, "{}").await);
     assert!(!line.cache.product_invalidate(ACCOUNT, line.id, 2).await);
     assert!(line.cache.ping().await.is_err());
 
@@ -146,14 +148,14 @@ async fn after_an_invalidation_that_failed_nothing_is_read_from_redis_until_it_i
         (line.cache.products_invalidate(&floors).await == [true]).then_some(())
     })
     .await;
-    assert!(!line.cache.product_put(ticket, 2, b"{}").await);
+    assert!(!line.cache.product_put(ticket, 2, "{}").await);
     // Some of those may have failed first, which asks for another round.
     line.cache.caught_up(token);
     if let Some(token) = line.cache.catching_up() {
         line.cache.caught_up(token);
     }
     let ticket = miss(&line.cache, ACCOUNT, line.id).await;
-    assert!(line.cache.product_put(ticket, 2, b"{}").await);
+    assert!(line.cache.product_put(ticket, 2, "{}").await);
     assert!(is_known(&line.cache, line.id).await);
 }
 
@@ -182,11 +184,11 @@ async fn a_process_that_starts_begins_by_catching_up() {
     let filled = opened(redis.config());
     let id = ProductId::generate();
     let ticket = miss(&filled, ACCOUNT, id).await;
-    assert!(filled.product_put(ticket, 1, b"{}").await);
+    assert!(filled.product_put(ticket, 1, "{}").await);
 
     let cache = Cache::new(redis.config()).unwrap();
     let ticket = miss(&cache, ACCOUNT, id).await;
-    assert!(!cache.product_put(ticket, 1, b"{}").await);
+    assert!(!cache.product_put(ticket, 1, "{}").await);
     cache.caught_up(cache.catching_up().unwrap());
     assert!(is_known(&cache, id).await);
 }
@@ -201,14 +203,14 @@ async fn a_fill_that_began_before_redis_lost_everything_is_refused() {
     // Restarted without its data, Redis knows neither the floor nor the epoch.
     let mut connection = redis.client().get_connection().unwrap();
     let _: () = connection.del(redis.keys()).unwrap();
-    assert!(!cache.product_put(ticket, 1, b"old").await);
+    assert!(!cache.product_put(ticket, 1, "old").await);
 
     // Nor once others have begun a new epoch.
     let late = miss(&cache, ACCOUNT, id).await;
     let _: () = connection.del(redis.keys()).unwrap();
     let fresh = miss(&cache, ACCOUNT, id).await;
-    assert!(!cache.product_put(late, 1, b"old").await);
-    assert!(cache.product_put(fresh, 2, b"new").await);
+    assert!(!cache.product_put(late, 1, "old").await);
+    assert!(cache.product_put(fresh, 2, "new").await);
 }
 
 #[tokio::test]
@@ -218,6 +220,8 @@ async fn a_redis_that_is_away_at_the_start_is_no_error() {
         host: "127.0.0.1".to_owned(),
         port: testkit::free_port(),
         response_timeout: PATIENCE,
+        // What a process holds itself has tests of its own.
+        near_bytes: 0,
         ..redis.config()
     };
     let cache = Cache::new(config).unwrap();

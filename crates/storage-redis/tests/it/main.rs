@@ -4,6 +4,8 @@
 
 mod cache;
 mod faults;
+mod interleavings;
 mod live;
+mod near;
 mod rate;
 mod support;
