@@ -66,7 +66,8 @@ impl Cache {
         let wait = self.0.waits.begin();
         self.0.near.forget(product, floor_version);
         let invocation = self.raising(product, floor_version, wait.number);
-        let Some(listeners) = self.call(self.0.link.script(&invocation)).await else {
+        let listeners: Option<u32> = self.call(self.0.link.script(&invocation)).await;
+        let Some(listeners) = listeners else {
             return false;
         };
         if !wait.until_heard(listeners).await {

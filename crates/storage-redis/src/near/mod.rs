@@ -228,3 +228,65 @@ impl Near {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near() -> Near {
+        let near = Near::new(
+            1 << 20,
+            Lives {
+                product: Duration::from_secs(60),
+                jitter: Duration::ZERO,
+                not_found: Duration::from_secs(60),
+            },
+        );
+        near.renew(Instant::now());
+        near
+    }
+
+    fn product(version: i64) -> Entry {
+        Entry::Product {
+            version,
+            body: Bytes::new(),
+        }
+    }
+
+    fn held(near: &Near, key: &ProductKey) -> Option<i64> {
+        match near.get(key) {
+            Found::Entry {
+                entry: Entry::Product { version, .. },
+                ..
+            } => Some(version),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let (near, key) = (near(), (AccountId::DEFAULT, ProductId::generate()));
+        let begun = near.begin();
+        near.forget(key, 2);
+        assert!(!near.put(key, begun, product(1)) && !near.put(key, begun, Entry::NotFound));
+        assert_eq!(held(&near, &key), None);
+        assert!(near.put(key, begun, product(2)));
+        assert!(!near.put(key, near.begin(), product(1)), "a newer one is there");
+        near.forget(key, 2);
+        assert_eq!(held(&near, &key), Some(2));
+        near.forget(key, 3);
+        assert_eq!(held(&near, &key), None);
+    }
+
+    #[test]
+    fn nothing_from_before_a_loss_is_kept_or_answered_after_it() {
+        let (near, key) = (near(), (AccountId::DEFAULT, ProductId::generate()));
+        let begun = near.begin();
+        assert!(near.put(key, begun, product(1)));
+        near.begin_anew();
+        assert!(matches!(near.get(&key), Found::Bypassed));
+        near.renew(Instant::now());
+        assert!(matches!(near.get(&key), Found::Nothing));
+        assert!(!near.put(key, begun, product(1)));
+    }
+}

@@ -1,10 +1,16 @@
 //! Readers, writers, crashes and repairs in any order, in two processes: nobody is answered with what was before a change
 //! that had been answered when they asked.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
 use domain::{AccountId, ProductId};
 use proptest::{collection::vec, prelude::*};
 use storage_redis::{Cache, Lookup, Ticket};
 use testkit::TestRedis;
+use tokio::task::JoinSet;
 
 use crate::support::opened;
 
@@ -151,4 +157,48 @@ fn nobody_is_answered_with_what_was_before_an_answered_change() {
             }
         });
     });
+}
+
+/// Asks without pause, and fills in what is missed.
+async fn read_on(cache: Cache, id: ProductId, row: Arc<AtomicI64>, answered: Arc<AtomicI64>) {
+    loop {
+        let known = answered.load(Ordering::SeqCst);
+        match cache.product_get(ACCOUNT, id).await {
+            Lookup::Product { version, .. } => {
+                assert!(version >= known, "{version} is answered after {known}")
+            }
+            Lookup::NotFound => panic!("it was never deleted"),
+            Lookup::Miss(ticket) => {
+                let version = row.load(Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                cache.product_put(ticket, version, version.to_string()).await;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_many_read_and_one_changes_nobody_is_answered_with_what_was_before() {
+    let redis = TestRedis::create();
+    let processes = [opened(redis.config()), opened(redis.config())];
+    let (id, row, answered) = (
+        ProductId::generate(),
+        Arc::new(AtomicI64::new(1)),
+        Arc::new(AtomicI64::new(1)),
+    );
+    let mut readers = JoinSet::new();
+    for number in 0..8 {
+        let cache = processes[number % 2].clone();
+        readers.spawn(read_on(cache, id, Arc::clone(&row), Arc::clone(&answered)));
+    }
+    for version in 2..400 {
+        row.store(version, Ordering::SeqCst);
+        assert!(processes[0].product_invalidate(ACCOUNT, id, version).await);
+        answered.store(version, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        if let Some(ended) = readers.try_join_next() {
+            ended.unwrap();
+        }
+    }
 }
