@@ -6,7 +6,10 @@ use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, Webp
 use runtime::settings::{self, Aws, Format, Formats, Images, Rabbitmq, Variant};
 use storage_s3::S3Config;
 
-use crate::{fetch::FetchLimits, render::RenderLimits};
+use crate::{
+    fetch::{AddressGuard, FetchLimits, HopGuard},
+    render::RenderLimits,
+};
 
 /// How RabbitMQ is reached.
 pub fn broker(settings: &Rabbitmq) -> BrokerConfig {
@@ -48,6 +51,12 @@ pub fn fetch_limits(settings: &Images) -> FetchLimits {
         total_timeout: settings.total_timeout,
         per_host: settings.per_host_downloads,
     }
+}
+
+/// Where sources may lie.
+pub fn hop_guard(settings: &Images) -> HopGuard {
+    let addresses = AddressGuard::new(settings.allowed_networks.clone());
+    HopGuard::new(addresses, settings.allowed_ports.clone())
 }
 
 /// What is made of each picture.

@@ -12,7 +12,7 @@ use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use image_worker::{
     configure,
     failure::Failure,
-    fetch::{AddressGuard, FetchError, FetchLimits, Fetched, Fetcher, Lookup},
+    fetch::{AddressGuard, FetchError, FetchLimits, Fetched, Fetcher, HopGuard, Lookup},
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
@@ -299,17 +299,21 @@ pub(crate) fn failure_of(outcome: Result<Fetched, FetchError>) -> Failure {
     }
 }
 
-/// A fetcher that may also connect to `opened`.
+/// A fetcher that may also connect to `opened`, at any port.
 pub(crate) fn fetcher(limits: FetchLimits, opened: &[&str], lookup: Lookup) -> Fetcher {
+    fetcher_at(limits, hop_guard(opened, &[]), lookup)
+}
+
+/// A fetcher that goes where `guard` lets it.
+pub(crate) fn fetcher_at(limits: FetchLimits, guard: HopGuard, lookup: Lookup) -> Fetcher {
     let _installed = rustls::crypto::ring::default_provider().install_default();
+    Fetcher::new(limits, guard, lookup, CancellationToken::new()).unwrap()
+}
+
+/// Lets through public addresses and `opened`, at `ports`; at every one where there are none.
+pub(crate) fn hop_guard(opened: &[&str], ports: &[u16]) -> HopGuard {
     let opened = opened.iter().map(|network| network.parse().unwrap()).collect();
-    Fetcher::new(
-        limits,
-        AddressGuard::new(opened),
-        lookup,
-        CancellationToken::new(),
-    )
-    .unwrap()
+    HopGuard::new(AddressGuard::new(opened), ports.to_vec())
 }
 
 /// A broker beneath the prefix of the test.

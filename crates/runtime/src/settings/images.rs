@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::fault::Complaint;
+use super::parse;
 use super::section::Section;
 use super::variants::{Format, Variant};
 
@@ -24,6 +25,8 @@ pub struct Images {
     pub max_pixels: u64,
     /// Networks that are not public and that sources may lie in all the same.
     pub allowed_networks: Vec<IpNet>,
+    /// Ports that sources may be fetched from; every one where there are none.
+    pub allowed_ports: Vec<u16>,
     /// To connect to a source.
     pub connect_timeout: Duration,
     /// The longest silence within a download.
@@ -119,6 +122,9 @@ impl Images {
             max_uploads: section.number("max_uploads", "a number of uploads", 1..=1_000),
             max_pixels: section.number("max_pixels", "a number of pixels", 1..=1_000_000_000),
             allowed_networks: section.list("allowed_networks", 0..=64, network),
+            allowed_ports: section.list("allowed_ports", 0..=64, |text| {
+                parse::number(text, "a port", &(1..=u16::MAX))
+            }),
             connect_timeout: section.duration("connect_timeout", tenth..=minute),
             idle_timeout: section.duration("idle_timeout", tenth..=5 * minute),
             total_timeout: section.duration("total_timeout", second..=60 * minute),

@@ -55,6 +55,7 @@ fn the_built_in_defaults_are_sound() {
         let [ten_seconds, minute, ten_minutes] = [10, 60, 600].map(Duration::from_secs);
         assert_eq!(settings.rabbitmq.retry_delays, [ten_seconds, minute, ten_minutes]);
         assert_eq!(settings.images.max_bytes, 20 << 20);
+        assert_eq!(settings.images.allowed_ports, [80, 443, 8080, 8443]);
         assert_eq!(settings.logging.filters.get("lapin"), Some(&LevelFilter::OFF));
     }
 }
@@ -79,6 +80,7 @@ fn the_file_for_development_is_sound() {
         "defaults stay"
     );
     assert_eq!(settings.images.allowed_networks.len(), 2);
+    assert_eq!(settings.images.allowed_ports, [0_u16; 0]);
 }
 
 #[test]
