@@ -84,14 +84,51 @@ fn webp_bomb() -> Vec<u8> {
     bytes
 }
 
-/// An animation of one dot, so many times.
-fn gif(frames: usize) -> Vec<u8> {
-    let mut bytes = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00".to_vec();
-    for _ in 0..frames {
-        bytes.extend(b"\x21\xf9\x04\x00\x01\x00\x00\x00");
-        bytes.extend(b"\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00");
+/// An animation of so many frames, each white and so many pixels wide and high.
+fn gif(frames: usize, edge: u16) -> Vec<u8> {
+    let size = [edge.to_le_bytes(), edge.to_le_bytes()].concat();
+    let mut bytes = [b"GIF89a", size.as_slice(), b"\x80\x00\x00\xff\xff\xff\x00\x00\x00"].concat();
+    let mut frame = b"\x21\xf9\x04\x00\x01\x00\x00\x00\x2c\x00\x00\x00\x00".to_vec();
+    frame.extend(&size);
+    frame.extend(b"\x00\x02");
+    for block in zeros_packed(usize::from(edge) * usize::from(edge)).chunks(255) {
+        frame.push(u8::try_from(block.len()).unwrap());
+        frame.extend(block);
     }
+    frame.push(0);
+    bytes.extend(frame.repeat(frames));
     bytes.push(0x3b);
+    bytes
+}
+
+/// So many pixels of the first colour, as GIF packs them: after the first code each one stands for a pixel more than the
+/// one before it, and as many bits are written as the newest code has.
+fn zeros_packed(mut pixels: usize) -> Vec<u8> {
+    const CLEAR: usize = 4;
+    const END: usize = 5;
+    let mut codes = vec![CLEAR, 0];
+    pixels -= 1;
+    let (mut bits, mut newest) = (vec![3, 3], 3);
+    for run in 2.. {
+        let covered = pixels.min(run);
+        if covered == 0 {
+            break;
+        }
+        newest = END + run - 1;
+        codes.push(if covered == 1 { 0 } else { END + covered - 1 });
+        bits.push(newest.ilog2() + 1);
+        pixels -= covered;
+    }
+    codes.push(END);
+    bits.push((newest + 1).ilog2() + 1);
+    let mut bytes = vec![0_u8; bits.iter().sum::<u32>().div_ceil(8) as usize];
+    let mut place = 0;
+    for (code, count) in codes.into_iter().zip(bits) {
+        for bit in 0..count as usize {
+            bytes[(place + bit) / 8] |= u8::try_from(code >> bit & 1).unwrap() << ((place + bit) % 8);
+        }
+        place += count as usize;
+    }
     bytes
 }
 
@@ -151,7 +188,10 @@ async fn hostile_sources_end_with_the_right_code_within_the_bounds() {
             code,
         ));
     }
-    let animation = Reply::bytes("image/gif", gif(500));
+    // All frames together would take half a gigabyte.
+    let frames = gif(500, 500);
+    assert!((frames.len() as u64) < MAX_BYTES, "{} bytes", frames.len());
+    let animation = Reply::bytes("image/gif", frames);
     let animation = place
         .ask_for_url(place.origin.serve("/many.gif", animation))
         .await;
@@ -162,7 +202,7 @@ async fn hostile_sources_end_with_the_right_code_within_the_bounds() {
         ImageResult::Processed(processed) => assert!(processed.animated),
         other => panic!("{other:?}"),
     }
-    // None of them is a picture of more than a few pixels.
+    // None of them is a picture of more than a megabyte, once it is decoded.
     judge("hostile sources", &worker, 64 * MIB);
 }
 
