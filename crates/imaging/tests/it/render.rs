@@ -125,7 +125,7 @@ fn sixteen_bits_become_eight() {
 
 #[test]
 fn the_inks_of_a_print_become_colours() {
-    let rendered = render(&jpeg_cmyk(&quarters(160, 120), &[]), &profile(&[160])).unwrap();
+    let rendered = render(&jpeg_cmyk(&quarters(160, 120), 0, &[]), &profile(&[160])).unwrap();
     assert_quarters(&rendered, Jpeg, 14, "inks");
 }
 
