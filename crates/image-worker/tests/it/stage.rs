@@ -124,11 +124,26 @@ impl Stage {
         Self::build(LIMITS, &RETRY_DELAYS, longest_wait, detour).await
     }
 
-    /// A worker with everything decided.
+    /// A worker whose renderers are of another program.
+    pub(crate) async fn with_renderers_of(program: ChildProgram) -> Self {
+        Self::assemble(LIMITS, &RETRY_DELAYS, LONGEST_WAIT, program, |_| {}).await
+    }
+
+    /// A worker with everything decided but its renderers.
     pub(crate) async fn build(
         limits: FetchLimits,
         retry_delays: &[Duration],
         longest_wait: Duration,
+        detour: impl FnOnce(&mut S3Config),
+    ) -> Self {
+        Self::assemble(limits, retry_delays, longest_wait, worker_program(), detour).await
+    }
+
+    async fn assemble(
+        limits: FetchLimits,
+        retry_delays: &[Duration],
+        longest_wait: Duration,
+        renderers: ChildProgram,
         detour: impl FnOnce(&mut S3Config),
     ) -> Self {
         let fetcher = fetcher(limits, HERE, Lookup::System);
@@ -146,7 +161,7 @@ impl Stage {
         let handler = JobHandler::new(Processor {
             fetcher,
             renderer: Renderer::new(
-                worker_program(),
+                renderers,
                 configure::render_profile(&defaults),
                 RenderLimits {
                     deadline: RENDER_TIMEOUT,

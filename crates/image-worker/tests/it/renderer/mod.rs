@@ -111,7 +111,7 @@ fn marked(mark: &str) -> Vec<u32> {
 }
 
 /// Beside the folder of the tests' executables. `cargo test` builds it, but for `cargo test --test it`.
-fn faulty_path() -> PathBuf {
+pub(crate) fn faulty_path() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let built = own.parent().and_then(|deps| deps.parent()).unwrap();
     let path = built.join("examples/faulty-renderer");
