@@ -2,7 +2,9 @@
 
 use broker::BrokerConfig;
 use domain::ImageFormat;
-use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use imaging::{
+    AvifProfile, Fit, JpegProfile, RenderProfile, Tuning, VariantProfile, VariantTuning, WebpProfile,
+};
 use runtime::settings::{self, Aws, Format, Formats, Images, Rabbitmq, Variant};
 use storage_s3::S3Config;
 
@@ -102,6 +104,31 @@ fn variant_profile(variant: &Variant, formats: &Formats) -> VariantProfile {
                 Format::Avif => ImageFormat::Avif,
             })
             .collect(),
+    }
+}
+
+/// How single variants are written in ways of their own.
+pub fn render_tuning(settings: &Images) -> Tuning {
+    let formats = &settings.formats;
+    let variants = settings.variants.iter();
+    variants
+        .map(|variant| (variant.name.clone(), variant_tuning(variant, formats)))
+        .collect()
+}
+
+fn variant_tuning(variant: &Variant, formats: &Formats) -> VariantTuning {
+    VariantTuning {
+        jpeg: variant.jpeg.map(|own| JpegProfile {
+            quality: own.quality.unwrap_or(formats.jpeg.quality),
+        }),
+        webp: variant.webp.map(|own| WebpProfile {
+            quality: own.quality.unwrap_or(formats.webp.quality),
+            method: own.method.unwrap_or(formats.webp.method),
+        }),
+        avif: variant.avif.map(|own| AvifProfile {
+            quality: own.quality.unwrap_or(formats.avif.quality),
+            speed: own.speed.unwrap_or(formats.avif.speed),
+        }),
     }
 }
 

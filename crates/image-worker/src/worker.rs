@@ -45,6 +45,7 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     let renderer = Renderer::new(
         ChildProgram::this(),
         configure::render_profile(images),
+        configure::render_tuning(images),
         configure::render_limits(images, concurrency),
     );
     renderer

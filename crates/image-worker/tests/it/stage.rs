@@ -163,6 +163,7 @@ impl Stage {
             renderer: Renderer::new(
                 renderers,
                 configure::render_profile(&defaults),
+                configure::render_tuning(&defaults),
                 RenderLimits {
                     deadline: RENDER_TIMEOUT,
                     ..configure::render_limits(&defaults, CONCURRENCY)

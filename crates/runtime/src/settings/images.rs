@@ -1,6 +1,7 @@
 //! `images`: what the image workers accept and make.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,6 +10,13 @@ use super::fault::Complaint;
 use super::parse;
 use super::section::Section;
 use super::variants::{Format, Variant};
+
+/// Of every format.
+pub(super) const QUALITY: RangeInclusive<u8> = 1..=100;
+/// Of WebP: from fast to small.
+pub(super) const METHOD: RangeInclusive<u8> = 0..=6;
+/// Of AVIF: from small to fast.
+pub(super) const SPEED: RangeInclusive<u8> = 1..=10;
 
 /// What the image workers accept and make.
 #[derive(Clone, Debug)]
@@ -155,19 +163,19 @@ impl Formats {
         let mut jpeg = section.section("jpeg");
         let jpeg = Jpeg {
             enabled: jpeg.flag("enabled"),
-            quality: jpeg.number("quality", "a number", 1..=100),
+            quality: jpeg.number("quality", "a number", QUALITY),
         };
         let mut webp = section.section("webp");
         let webp = Webp {
             enabled: webp.flag("enabled"),
-            quality: webp.number("quality", "a number", 1..=100),
-            method: webp.number("method", "a number", 0..=6),
+            quality: webp.number("quality", "a number", QUALITY),
+            method: webp.number("method", "a number", METHOD),
         };
         let mut avif = section.section("avif");
         let avif = Avif {
             enabled: avif.flag("enabled"),
-            quality: avif.number("quality", "a number", 1..=100),
-            speed: avif.number("speed", "a number", 1..=10),
+            quality: avif.number("quality", "a number", QUALITY),
+            speed: avif.number("speed", "a number", SPEED),
         };
         Self { jpeg, webp, avif }
     }

@@ -18,7 +18,7 @@ use image_worker::{
     failure::Failure,
     render::{ChildProgram, RenderLimits, Renderer},
 };
-use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, Tuning, VariantProfile, WebpProfile};
 
 use crate::stage::DEADLINE;
 
@@ -73,7 +73,7 @@ impl Faulty {
         let mark = format!("of-test-{}-{number}-", process::id());
         let program = ChildProgram::at(faulty_path(), [&mark]);
         Self {
-            renderer: Renderer::new(program, profile(), limits),
+            renderer: Renderer::new(program, profile(), Tuning::default(), limits),
             mark,
         }
     }

@@ -45,7 +45,7 @@ logging: {filters: {api-http: debug}}
   images.allowed_networks[1]: "nowhere" (from ./config.yaml) is not a network; give an address with the length of its prefix, such as 10.0.0.0/8 or ::1/128
   images.variants[0].name: "Big Picture" (from ./config.yaml) cannot be used as a name; give 1 to 32 lower case letters, digits or _ -
   images.variants[0].longest_edge: "0" (from ./config.yaml) is out of bounds; give a number of pixels from 1 to 16383
-  images.variants[1].crop (from ./config.yaml) is not a setting; remove it; an entry has name, longest_edge, box, fit, formats
+  images.variants[1].crop (from ./config.yaml) is not a setting; remove it; an entry has name, longest_edge, box, fit, formats, jpeg, webp, avif
   outbox.batch_size: "-1" (from PMS__OUTBOX__BATCH_SIZE) is out of bounds; give a number of messages from 1 to 1000
   logging.filters.api-http: "debug" (from ./config.yaml) does not belong to a module; name it as Rust does, such as api::http or image_worker
 "#);

@@ -228,6 +228,36 @@ fn an_ipv6_address_is_bracketed_beside_its_port() {
 }
 
 #[test]
+fn a_variant_has_quality_and_effort_of_its_own_where_it_says_so() {
+    use runtime::settings::{OwnAvif, OwnJpeg, OwnWebp};
+    let settings = Place::with_file(
+        "
+images:
+  variants:
+    - {name: plain, longest_edge: 800}
+    - name: own
+      longest_edge: 200
+      formats: [jpeg, webp, avif]
+      jpeg: {quality: 70}
+      webp: {method: 6}
+      avif: {quality: 50, speed: 4}
+    - {name: blank, longest_edge: 100, jpeg: }",
+    )
+    .settings();
+    let [plain, own, blank] = settings.images.variants.as_slice() else {
+        panic!("three are given");
+    };
+    assert_eq!((plain.jpeg, plain.webp, plain.avif), (None, None, None));
+    let quality = Some(70);
+    assert_eq!(own.jpeg, Some(OwnJpeg { quality }));
+    let (quality, method) = (None, Some(6));
+    assert_eq!(own.webp, Some(OwnWebp { quality, method }));
+    let (quality, speed) = (Some(50), Some(4));
+    assert_eq!(own.avif, Some(OwnAvif { quality, speed }));
+    assert_eq!(blank.jpeg, None);
+}
+
+#[test]
 fn a_variant_is_a_longest_edge_or_a_box_in_formats_of_its_own_or_the_enabled_ones() {
     use runtime::settings::{Fit, Format};
     let settings = Place::with_file(
