@@ -44,6 +44,7 @@ pub mod product_deletions;
 pub mod product_list;
 pub mod product_update;
 pub mod products;
+mod purge;
 pub mod reconciler;
 mod schema;
 pub mod webhook_attempts;
