@@ -1,16 +1,35 @@
-//! What a URL's host leads to: no way of writing an address makes a closed one public.
+//! What a URL leads to: no way of writing it makes a closed address public, or another port or scheme an open one.
 
 #![no_main]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use outbound::{AddressGuard, address};
+use outbound::{AddressGuard, HopGuard, address};
 use url::{Host, Url};
+
+const PORTS: [u16; 2] = [80, 443];
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let Ok(url) = Url::parse(text) else {
         return;
     };
+    let is_let_through = HopGuard::new(AddressGuard::default(), PORTS.to_vec())
+        .judge(&url)
+        .is_ok();
+    if is_let_through {
+        // As it is written, and not by the parser's own answers.
+        let rest = url
+            .as_str()
+            .strip_prefix("http://")
+            .or_else(|| url.as_str().strip_prefix("https://"));
+        let rest = rest.unwrap_or_else(|| panic!("{url} is of another scheme"));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        assert!(!authority.is_empty() && !authority.contains('@'), "{url}");
+        let port = authority.rsplit_once(':').map(|(_, port)| port);
+        let port = port.filter(|port| !port.ends_with(']'));
+        let is_open = |port: &str| PORTS.iter().any(|open| open.to_string() == port);
+        assert!(port.is_none_or(is_open), "{url}");
+    }
     let found: IpAddr = match url.host() {
         Some(Host::Ipv4(four)) => four.into(),
         Some(Host::Ipv6(six)) => six.into(),
@@ -24,6 +43,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         IpAddr::V6(six) => is_closed_v6(six),
     };
     assert!(!(is_closed && address::is_public(found)), "{found}");
+    assert!(!(is_closed && is_let_through), "{url}");
 });
 
 /// By the first bytes, and by the standard library where it knows a kind: not by the table that is being tried.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod answered;
 pub mod application;
 pub mod commands;
 pub mod http;

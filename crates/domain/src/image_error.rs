@@ -9,7 +9,7 @@ use crate::{fault::Rejection, words::words};
 words! {
     /// Why a picture failed.
     ImageErrorCode {
-        /// The address, or one it redirects to, is not a public one.
+        /// The address, or one it redirects to, is not a public one, or at a port that is closed.
         BlockedAddress = "blocked_address",
         /// The source could not be fetched.
         DownloadFailed = "download_failed",

@@ -66,6 +66,7 @@ impl System {
             ("PMS__SERVER__PORT", self.port.to_string()),
             ("PMS__SERVER__ADMIN_PORT", "0".to_owned()),
             ("PMS__IMAGES__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+            ("PMS__IMAGES__ALLOWED_PORTS", "[]".to_owned()),
             ("PMS__RABBITMQ__RETRY_DELAYS", "[1s, 2s]".to_owned()),
             ("PMS__LOGGING__FORMAT", "json".to_owned()),
         ];

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use domain::{ImageFormat, Placeholder};
 use image_worker::render::{ChildProgram, RenderLimits, Renderer, serve_with};
 use imaging::{
-    AvifProfile, ImagingError, JpegProfile, RenderProfile, Rendered, RenderedVariant, StepTimings,
+    AvifProfile, ImagingError, JpegProfile, RenderProfile, Rendered, RenderedVariant, StepTimings, Tuning,
     WebpProfile,
 };
 use nix::sys::{
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     if let (Some("worker"), Some(mark)) = (arguments.next().as_deref(), arguments.next()) {
         return work(&mark);
     }
-    let outcome = serve_with(|profile| {
+    let outcome = serve_with(|profile, _| {
         let seen = Cell::new(0_u32);
         move |source: &[u8]| {
             let before = seen.replace(seen.get() + 1);
@@ -70,8 +70,9 @@ fn work(mark: &str) -> ExitCode {
     let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };
-    let _ends_with_its_deadline =
-        runtime.block_on(Renderer::new(program, profile, limits).render(Bytes::from_static(b"spin")));
+    let _ends_with_its_deadline = runtime.block_on(
+        Renderer::new(program, profile, Tuning::default(), limits).render(Bytes::from_static(b"spin")),
+    );
     ExitCode::SUCCESS
 }
 

@@ -2,11 +2,16 @@
 
 use broker::BrokerConfig;
 use domain::ImageFormat;
-use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use imaging::{
+    AvifProfile, Fit, JpegProfile, RenderProfile, Tuning, VariantProfile, VariantTuning, WebpProfile,
+};
 use runtime::settings::{self, Aws, Format, Formats, Images, Rabbitmq, Variant};
 use storage_s3::S3Config;
 
-use crate::{fetch::FetchLimits, render::RenderLimits};
+use crate::{
+    fetch::{AddressGuard, FetchLimits, HopGuard},
+    render::RenderLimits,
+};
 
 /// How RabbitMQ is reached.
 pub fn broker(settings: &Rabbitmq) -> BrokerConfig {
@@ -48,6 +53,12 @@ pub fn fetch_limits(settings: &Images) -> FetchLimits {
         total_timeout: settings.total_timeout,
         per_host: settings.per_host_downloads,
     }
+}
+
+/// Where sources may lie.
+pub fn hop_guard(settings: &Images) -> HopGuard {
+    let addresses = AddressGuard::new(settings.allowed_networks.clone());
+    HopGuard::new(addresses, settings.allowed_ports.clone())
 }
 
 /// What is made of each picture.
@@ -93,6 +104,31 @@ fn variant_profile(variant: &Variant, formats: &Formats) -> VariantProfile {
                 Format::Avif => ImageFormat::Avif,
             })
             .collect(),
+    }
+}
+
+/// How single variants are written in ways of their own.
+pub fn render_tuning(settings: &Images) -> Tuning {
+    let formats = &settings.formats;
+    let variants = settings.variants.iter();
+    variants
+        .map(|variant| (variant.name.clone(), variant_tuning(variant, formats)))
+        .collect()
+}
+
+fn variant_tuning(variant: &Variant, formats: &Formats) -> VariantTuning {
+    VariantTuning {
+        jpeg: variant.jpeg.map(|own| JpegProfile {
+            quality: own.quality.unwrap_or(formats.jpeg.quality),
+        }),
+        webp: variant.webp.map(|own| WebpProfile {
+            quality: own.quality.unwrap_or(formats.webp.quality),
+            method: own.method.unwrap_or(formats.webp.method),
+        }),
+        avif: variant.avif.map(|own| AvifProfile {
+            quality: own.quality.unwrap_or(formats.avif.quality),
+            speed: own.speed.unwrap_or(formats.avif.speed),
+        }),
     }
 }
 

@@ -6,4 +6,4 @@ mod turns;
 mod verdict;
 
 pub use fetcher::{FetchError, FetchLimits, Fetched, Fetcher};
-pub use outbound::{AddressGuard, Lookup};
+pub use outbound::{AddressGuard, HopGuard, Lookup};

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use domain::ImageErrorCode::{ProcessingCrashed, ProcessingTimeout, TooLarge};
-use imaging::{RenderProfile, Rendered, StepTimings};
+use imaging::{RenderProfile, Rendered, StepTimings, Tuning};
 use runtime::Causes;
 use tracing::{info, warn};
 
@@ -46,10 +46,11 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// A renderer that makes what `profile` asks for, in processes of `program`. None is started before it is needed.
-    pub fn new(program: ChildProgram, profile: RenderProfile, limits: RenderLimits) -> Self {
+    /// A renderer that makes what `profile` asks for, in the ways of `tuning` where there are such, in processes of
+    /// `program`. None is started before it is needed.
+    pub fn new(program: ChildProgram, profile: RenderProfile, tuning: Tuning, limits: RenderLimits) -> Self {
         Self {
-            pool: Arc::new(Pool::new(program, profile, &limits)),
+            pool: Arc::new(Pool::new(program, profile, tuning, &limits)),
             limits,
         }
     }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::{
     configure,
-    fetch::{AddressGuard, Fetcher, Lookup},
+    fetch::{Fetcher, Lookup},
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     let images = &settings.images;
     let fetcher = Fetcher::new(
         configure::fetch_limits(images),
-        AddressGuard::new(images.allowed_networks.clone()),
+        configure::hop_guard(images),
         Lookup::System,
         shutdown.token(),
     )
@@ -45,6 +45,7 @@ pub async fn run(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()>
     let renderer = Renderer::new(
         ChildProgram::this(),
         configure::render_profile(images),
+        configure::render_tuning(images),
         configure::render_limits(images, concurrency),
     );
     renderer

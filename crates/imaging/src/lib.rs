@@ -23,7 +23,9 @@ mod resize;
 
 pub use allocator::{ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE};
 pub use error::{DecoderSays, ImagingError};
-pub use pipeline::{Rendered, RenderedVariant, StepTimings, render};
+pub use pipeline::{Rendered, RenderedVariant, StepTimings, render, render_tuned};
 pub use probe::{Probe, probe};
 pub use processor::missing_instructions;
-pub use profile::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+pub use profile::{
+    AvifProfile, Fit, JpegProfile, RenderProfile, Tuning, VariantProfile, VariantTuning, WebpProfile,
+};

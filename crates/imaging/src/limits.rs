@@ -3,8 +3,9 @@
 //! With P for the pixels that are accepted, decoding takes at most 4 × P bytes for the pixels, and the decoder of JPEG
 //! at most 4 × P more for the coefficients of files with several scans: progressive ones, and those with a scan for each
 //! colour. Of these a picture takes 3 bytes a pixel with colours at half the resolution, and 6 with colours at the full
-//! one, so that such a picture is accepted up to two thirds of P. What comes after works on the sizes of the variants,
-//! which the profile bounds.
+//! one, so that such a picture is accepted up to two thirds of P. A JPEG of four inks holds 7 bytes a pixel for a moment:
+//! its inks, which are the 4 that are counted, and the 3 that become of them. What comes after works on the sizes of the
+//! variants, which the profile bounds.
 
 use crate::{error::ImagingError, probe::Probe};
 

@@ -9,14 +9,15 @@ use domain::{ImageFormat, Placeholder};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    colour, decode, encode,
+    colour, decode,
+    encode::{self, Encoding},
     error::{ImagingError, shielded},
     geometry::{self, Cut, Placement, Size},
     limits, orient,
     picture::Picture,
     placeholder,
     probe::{Probe, probe},
-    profile::{RenderProfile, VariantProfile},
+    profile::{RenderProfile, Tuning, VariantProfile},
 };
 
 /// What was made of a picture.
@@ -69,6 +70,18 @@ pub struct StepTimings {
 /// # Errors
 /// See [`ImagingError`]. A decoder that panics has met a damaged picture; an encoder that does so has a bug.
 pub fn render(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, ImagingError> {
+    render_tuned(bytes, profile, &Tuning::default())
+}
+
+/// The same, where single variants are written in ways of their own.
+///
+/// # Errors
+/// As there.
+pub fn render_tuned(
+    bytes: &[u8],
+    profile: &RenderProfile,
+    tuning: &Tuning,
+) -> Result<Rendered, ImagingError> {
     let probe = probe(bytes)?;
     limits::check(&probe, profile.max_pixels)?;
     let mut timings = StepTimings::default();
@@ -87,7 +100,7 @@ pub fn render(bytes: &[u8], profile: &RenderProfile) -> Result<Rendered, Imaging
             current = timed(&mut timings.resize, || current.scaled(step.frame))?;
         }
         timed(&mut timings.encode, || {
-            step.write(&current, profile, &mut variants)
+            step.write(&current, profile, tuning, &mut variants)
         })?;
     }
     let placeholder = timed(&mut timings.resize, || {
@@ -139,24 +152,27 @@ fn steps<'a>(probe: &Probe, profile: &'a RenderProfile) -> Vec<Step<'a>> {
 }
 
 impl Step<'_> {
-    /// Writes the variants of this size. Small pictures have one cut for several, which is then written once.
+    /// Writes the variants of this size. Small pictures have one cut for several, which is then written once for all that
+    /// want it written in the same way.
     fn write(
         &self,
         whole: &Picture,
         profile: &RenderProfile,
+        tuning: &Tuning,
         written: &mut Vec<RenderedVariant>,
     ) -> Result<(), ImagingError> {
-        let mut files: Vec<(Cut, ImageFormat, Vec<u8>)> = Vec::new();
+        let mut files: Vec<(Cut, Encoding, Vec<u8>)> = Vec::new();
         for (cut, variant) in &self.variants {
             let part = whole.cut(*cut)?;
             for format in &variant.formats {
-                let same = files.iter().find(|file| (file.0, file.1) == (*cut, *format));
+                let encoding = Encoding::of(*format, profile, tuning.of(&variant.name))?;
+                let same = files.iter().find(|file| (file.0, file.1) == (*cut, encoding));
                 let bytes = match same {
                     Some((_, _, bytes)) => bytes.clone(),
-                    None => encode::encode(&part, *format, profile)?,
+                    None => encode::encode(&part, encoding, profile.background)?,
                 };
                 if self.variants.len() > 1 {
-                    files.push((*cut, *format, bytes.clone()));
+                    files.push((*cut, encoding, bytes.clone()));
                 }
                 written.push(RenderedVariant {
                     name: variant.name.clone(),

@@ -1,5 +1,7 @@
 //! What is to be made of a picture.
 
+use std::collections::BTreeMap;
+
 use domain::ImageFormat;
 use serde::{Deserialize, Serialize};
 
@@ -68,4 +70,32 @@ pub struct AvifProfile {
     pub quality: u8,
     /// From 1 (small) to 10 (fast).
     pub speed: u8,
+}
+
+/// How single variants are written, by their names, where that is not as the profile has it for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuning(BTreeMap<String, VariantTuning>);
+
+/// How one variant is written; what is none is as the profile has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantTuning {
+    /// How JPEG is written.
+    pub jpeg: Option<JpegProfile>,
+    /// How WebP is written.
+    pub webp: Option<WebpProfile>,
+    /// How AVIF is written.
+    pub avif: Option<AvifProfile>,
+}
+
+impl Tuning {
+    /// What the variant of this name has of its own.
+    pub(crate) fn of(&self, variant: &str) -> VariantTuning {
+        self.0.get(variant).copied().unwrap_or_default()
+    }
+}
+
+impl FromIterator<(String, VariantTuning)> for Tuning {
+    fn from_iter<I: IntoIterator<Item = (String, VariantTuning)>>(variants: I) -> Self {
+        Self(variants.into_iter().collect())
+    }
 }

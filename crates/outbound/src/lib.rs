@@ -8,9 +8,11 @@
 pub mod address;
 mod cause;
 mod client;
+mod hop;
 pub mod resolver;
 
 pub use address::AddressGuard;
 pub use cause::find_cause;
 pub use client::client_builder;
+pub use hop::{HopFault, HopGuard};
 pub use resolver::{GuardedResolver, Lookup, ResolveError};

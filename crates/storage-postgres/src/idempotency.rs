@@ -15,14 +15,18 @@ use crate::{
     database::Database,
     error::{StorageError, fit, is_lock_timeout},
     expression::{DayAgo, Prepared, set_config},
-    lease::End,
+    purge::rows_purge,
     schema::idempotency_keys,
 };
 
 /// How long a repetition waits for the first request to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many rows one statement purges.
-const PURGE_BATCH: i64 = 1_000;
+/// How long an answer is kept; it is repeated for as long as [`DayAgo`] says.
+const KEPT: Duration = Duration::from_hours(24);
+
+const PURGE: &str = "DELETE FROM idempotency_keys WHERE id IN ( \
+    SELECT id FROM idempotency_keys WHERE created_at < now() - $1 \
+    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 /// A request that wants to be carried out once, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,25 +59,7 @@ pub struct StoredAnswer {
 /// # Errors
 /// See [`StorageError`].
 pub async fn idempotency_purge(database: &Database) -> Result<usize, StorageError> {
-    let mut purged = 0;
-    loop {
-        let lease = database.lease().await?;
-        let mut connection = lease.connection();
-        let oldest = diesel::alias!(idempotency_keys as oldest);
-        let old = oldest
-            .filter(oldest.field(idempotency_keys::created_at).lt(DayAgo))
-            .order(oldest.field(idempotency_keys::created_at).asc())
-            .limit(PURGE_BATCH)
-            .select(oldest.field(idempotency_keys::id));
-        let delete = diesel::delete(idempotency_keys::table.filter(idempotency_keys::id.eq_any(old)));
-        let batch = lease
-            .transact(async { Ok(End::Commit(delete.execute(&mut connection).await?)) })
-            .await?;
-        purged += batch;
-        if fit::<_, i64>("a count", batch)? < PURGE_BATCH {
-            return Ok(purged);
-        }
-    }
+    rows_purge(database, PURGE, KEPT).await
 }
 
 macro_rules! scope {

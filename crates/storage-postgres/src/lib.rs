@@ -34,6 +34,7 @@ pub mod invalidations;
 mod lease;
 pub mod listener;
 pub mod migrations;
+pub mod once;
 pub mod orphans;
 mod outage;
 pub mod outbox;
@@ -44,6 +45,7 @@ pub mod product_deletions;
 pub mod product_list;
 pub mod product_update;
 pub mod products;
+mod purge;
 pub mod reconciler;
 mod schema;
 pub mod webhook_attempts;
@@ -82,6 +84,7 @@ pub use image_retry::{ImageNotFailed, image_retry};
 pub use image_update::{image_delete, image_update};
 pub use invalidations::{invalidations_drain, invalidations_newest, invalidations_pending};
 pub use listener::{Heard, Listener, cache_doubt_announce};
+pub use once::Once;
 pub use orphans::{
     Orphan, OrphanObjects, OrphanReason, StoredGeneration, Swept, UPLOAD_GRACE, orphans_purge,
 };
@@ -97,10 +100,10 @@ pub use reconciler::{ReconcilerLock, jobs_held_up};
 pub use webhook_attempts::{AttemptEnd, DeliveryEnd, webhook_attempt_end};
 pub use webhook_claims::{ClaimLimits, DueDelivery, webhook_deliveries_claim};
 pub use webhook_deliveries::{
-    DeliveryPage, Requested, WebhookDelivery, webhook_delivery_page, webhook_ping, webhook_redeliver,
+    DeliveryPage, WebhookDelivery, webhook_delivery_page, webhook_ping, webhook_redeliver,
 };
 pub use webhook_endpoint_update::{webhook_endpoint_delete, webhook_endpoint_update, webhook_secret_rotate};
 pub use webhook_endpoints::{
-    NewWebhookEndpoint, WebhookCreated, webhook_endpoint_create, webhook_endpoint_get, webhook_endpoint_list,
+    NewWebhookEndpoint, WebhookRefusal, webhook_endpoint_create, webhook_endpoint_get, webhook_endpoint_list,
 };
 pub use webhook_upkeep::{WaitingDeliveries, webhook_deliveries_purge, webhook_deliveries_waiting};

@@ -16,9 +16,10 @@ use crate::{
     database::Database,
     error::StorageError,
     expression::Prepared,
-    idempotency::{Claimed, IdempotencyClaim, StoredAnswer, answer_store_in_txn, key_claim_in_txn},
+    idempotency::{IdempotencyClaim, StoredAnswer, answer_store_in_txn},
     images::images_insert_in_txn,
     lease::End,
+    once::answered_before_in_txn,
     outbox_write::{Cause, outbox_insert_in_txn},
     product_create::{Created, jobs},
     products::{images_status_new, metadata_json, product_new},
@@ -64,13 +65,9 @@ pub async fn products_create(
     let connection = lease.connection();
     lease
         .transact(async {
-            if let Some(claim) = claim {
-                match key_claim_in_txn(connection, claim, database.statement_timeout()).await? {
-                    Claimed::Fresh { .. } => {}
-                    Claimed::Answered(answer) => return Ok(End::Rollback(Created::Replayed(answer))),
-                    Claimed::Reused => return Ok(End::Rollback(Created::KeyReused)),
-                    Claimed::InUse => return Ok(End::Rollback(Created::KeyInUse)),
-                }
+            if let Some(end) = answered_before_in_txn(connection, claim, database.statement_timeout()).await?
+            {
+                return Ok(End::Rollback(end));
             }
             let inserted = products_insert_in_txn(connection, account, new).await?;
             let created: Vec<&NewProduct> = new

@@ -12,23 +12,14 @@ use crate::{
     idempotency::{Claimed, IdempotencyClaim, StoredAnswer, answer_store_in_txn, key_claim_in_txn},
     images::images_insert_in_txn,
     lease::End,
+    once::Once,
     outbox_write::{Cause, OutboxEntry, outbox_insert_in_txn},
     products::{product_insert_in_txn, product_new},
     webhook_events::{WebhookNews, webhook_news_insert_in_txn},
 };
 
 /// What came of creating a product, or whatever else `T` is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created<T = Product> {
-    /// It was created.
-    Fresh(T),
-    /// The key was used before, for the same request; this was the answer then.
-    Replayed(StoredAnswer),
-    /// The key was used before, for another request.
-    KeyReused,
-    /// The first request with this key is still running, and was waited for long enough.
-    KeyInUse,
-}
+pub type Created<T = Product> = Once<T>;
 
 /// Creates a product with its images (`pending`, generation 1) and one job for each. With a `claim`, the answer that
 /// `answer` makes of the product is stored for whoever repeats the request.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _,
-    Queryable, Selectable, SelectableHelper as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
+    OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable, SelectableHelper as _,
     pg::Pg,
     sql_types::{Nullable, Timestamptz},
 };
@@ -11,13 +11,20 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use domain::{
     AccountId, WebhookAttempt, WebhookDeliveryId, WebhookDeliveryStatus, WebhookEndpointId, WebhookEvent,
 };
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    database::Database, error::StorageError, expression::Prepared, images::word, lease::End, outbox::now,
-    schema::webhook_deliveries, webhook_endpoints::endpoint_find,
+    database::Database,
+    error::StorageError,
+    expression::Prepared,
+    idempotency::{IdempotencyClaim, StoredAnswer},
+    images::word,
+    once::{Once, request_carry_out},
+    outbox::now,
+    schema::webhook_deliveries,
+    webhook_endpoints::{WebhookRefusal, endpoint_find},
 };
 
 /// An event on its way to an endpoint.
@@ -50,17 +57,6 @@ pub struct DeliveryPage {
     pub deliveries: Vec<WebhookDelivery>,
     /// True where older ones follow.
     pub has_more: bool,
-}
-
-/// What came of asking for a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Requested {
-    /// It is due now.
-    Due(WebhookDelivery),
-    /// The account has no such endpoint, or the endpoint no such delivery.
-    NotFound,
-    /// Nothing is delivered to the endpoint.
-    Disabled,
 }
 
 /// Reads up to `limit` deliveries of an endpoint that are older than `after`; none where the account has no such
@@ -104,7 +100,8 @@ pub async fn webhook_delivery_page(
     }))
 }
 
-/// Makes a delivery due once more, from the first rung of the ladder on. One that is under way stays so.
+/// Makes a delivery due once more, from the first rung of the ladder on. One that is under way stays so. With a `claim`,
+/// the answer that `answer` makes of the delivery is stored for whoever repeats the request.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -113,42 +110,39 @@ pub async fn webhook_redeliver(
     account: AccountId,
     endpoint: WebhookEndpointId,
     id: WebhookDeliveryId,
-) -> Result<Requested, StorageError> {
+    claim: Option<&IdempotencyClaim>,
+    answer: impl FnOnce(&WebhookDelivery) -> StoredAnswer,
+) -> Result<Once<WebhookDelivery, WebhookRefusal>, StorageError> {
+    let row = webhook_deliveries::table
+        .filter(webhook_deliveries::endpoint_id.eq(endpoint.uuid()))
+        .filter(webhook_deliveries::account_id.eq(account.uuid()))
+        .filter(webhook_deliveries::id.eq(id.uuid()));
+    let is_in_hand = webhook_deliveries::under_way
+        .nullable()
+        .and(webhook_deliveries::due_at.gt(now().nullable()));
+    let due_at =
+        diesel::dsl::case_when::<_, _, Nullable<Timestamptz>>(is_in_hand, webhook_deliveries::due_at)
+            .otherwise(now().nullable());
+    let update = diesel::update(row)
+        .set((
+            webhook_deliveries::status.eq(WebhookDeliveryStatus::Pending.as_str()),
+            webhook_deliveries::failures.eq(0),
+            webhook_deliveries::due_at.eq(due_at),
+            webhook_deliveries::ended_at.eq(None::<DateTime<Utc>>),
+        ))
+        .returning(DeliveryRow::as_returning());
     let lease = database.lease().await?;
     let connection = lease.connection();
-    lease
-        .transact(async {
-            if let Some(refused) = refusal(connection, account, endpoint).await? {
-                return Ok(End::Rollback(refused));
-            }
-            let row = webhook_deliveries::table
-                .filter(webhook_deliveries::endpoint_id.eq(endpoint.uuid()))
-                .filter(webhook_deliveries::account_id.eq(account.uuid()))
-                .filter(webhook_deliveries::id.eq(id.uuid()));
-            let is_in_hand = webhook_deliveries::under_way
-                .nullable()
-                .and(webhook_deliveries::due_at.gt(now().nullable()));
-            let due_at =
-                diesel::dsl::case_when::<_, _, Nullable<Timestamptz>>(is_in_hand, webhook_deliveries::due_at)
-                    .otherwise(now().nullable());
-            let update = diesel::update(row)
-                .set((
-                    webhook_deliveries::status.eq(WebhookDeliveryStatus::Pending.as_str()),
-                    webhook_deliveries::failures.eq(0),
-                    webhook_deliveries::due_at.eq(due_at),
-                    webhook_deliveries::ended_at.eq(None::<DateTime<Utc>>),
-                ))
-                .returning(DeliveryRow::as_returning());
-            let rows: Vec<DeliveryRow> = Prepared(update).get_results(&mut &*connection).await?;
-            match rows.into_iter().next() {
-                Some(row) => Ok(End::Commit(Requested::Due(delivery_from_row(row)?))),
-                None => Ok(End::Rollback(Requested::NotFound)),
-            }
-        })
-        .await
+    let written = async {
+        let row = Prepared(update).get_result::<DeliveryRow>(&mut &*connection);
+        row.await.optional()
+    };
+    let work = delivery_write_in_txn(connection, account, endpoint, written);
+    request_carry_out(database, &lease, claim, answer, work).await
 }
 
-/// Makes an event `ping` due at one endpoint.
+/// Makes an event `ping` due at one endpoint. With a `claim`, the answer that `answer` makes of the delivery is stored for
+/// whoever repeats the request.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -156,40 +150,46 @@ pub async fn webhook_ping(
     database: &Database,
     account: AccountId,
     endpoint: WebhookEndpointId,
-) -> Result<Requested, StorageError> {
+    claim: Option<&IdempotencyClaim>,
+    answer: impl FnOnce(&WebhookDelivery) -> StoredAnswer,
+) -> Result<Once<WebhookDelivery, WebhookRefusal>, StorageError> {
+    let insert = diesel::insert_into(webhook_deliveries::table)
+        .values((
+            webhook_deliveries::endpoint_id.eq(endpoint.uuid()),
+            webhook_deliveries::id.eq(WebhookDeliveryId::generate().uuid()),
+            webhook_deliveries::account_id.eq(account.uuid()),
+            webhook_deliveries::event.eq(WebhookEvent::Ping.as_str()),
+            webhook_deliveries::data.eq(json!({"endpoint_id": endpoint.uuid()})),
+        ))
+        .returning(DeliveryRow::as_returning());
     let lease = database.lease().await?;
     let connection = lease.connection();
-    lease
-        .transact(async {
-            if let Some(refused) = refusal(connection, account, endpoint).await? {
-                return Ok(End::Rollback(refused));
-            }
-            let insert = diesel::insert_into(webhook_deliveries::table)
-                .values((
-                    webhook_deliveries::endpoint_id.eq(endpoint.uuid()),
-                    webhook_deliveries::id.eq(WebhookDeliveryId::generate().uuid()),
-                    webhook_deliveries::account_id.eq(account.uuid()),
-                    webhook_deliveries::event.eq(WebhookEvent::Ping.as_str()),
-                    webhook_deliveries::data.eq(json!({"endpoint_id": endpoint.uuid()})),
-                ))
-                .returning(DeliveryRow::as_returning());
-            let row: DeliveryRow = insert.get_result(&mut &*connection).await?;
-            Ok(End::Commit(Requested::Due(delivery_from_row(row)?)))
-        })
-        .await
+    let written = async {
+        let row = insert.get_result::<DeliveryRow>(&mut &*connection);
+        row.await.map(Some)
+    };
+    let work = delivery_write_in_txn(connection, account, endpoint, written);
+    request_carry_out(database, &lease, claim, answer, work).await
 }
 
-/// Why nothing can be asked for at an endpoint; none where it can.
-async fn refusal(
+/// Has a delivery `written`, and refuses it where the account has no such endpoint or nothing is delivered to it. Both
+/// travel together: what is refused is rolled back.
+async fn delivery_write_in_txn(
     connection: &AsyncPgConnection,
     account: AccountId,
     endpoint: WebhookEndpointId,
-) -> Result<Option<Requested>, StorageError> {
-    Ok(match endpoint_find(connection, account, endpoint).await? {
-        None => Some(Requested::NotFound),
-        Some(endpoint) if !endpoint.draft.enabled => Some(Requested::Disabled),
-        Some(_) => None,
-    })
+    written: impl Future<Output = QueryResult<Option<DeliveryRow>>>,
+) -> Result<Result<WebhookDelivery, WebhookRefusal>, StorageError> {
+    let (found, written) = join(endpoint_find(connection, account, endpoint), written).await;
+    match found? {
+        None => return Ok(Err(WebhookRefusal::NotFound)),
+        Some(endpoint) if !endpoint.draft.enabled => return Ok(Err(WebhookRefusal::Disabled)),
+        Some(_) => {}
+    }
+    match written? {
+        Some(row) => Ok(Ok(delivery_from_row(row)?)),
+        None => Ok(Err(WebhookRefusal::NotFound)),
+    }
 }
 
 #[derive(Queryable, Selectable)]

@@ -1,6 +1,6 @@
 //! Changing and deleting an endpoint of webhooks.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -18,11 +18,13 @@ use crate::{
     database::Database,
     error::StorageError,
     expression::{Prepared, greatest},
+    idempotency::{IdempotencyClaim, StoredAnswer},
     lease::End,
+    once::{Once, request_carry_out},
     product_update::{Deleted, Updated},
     reconciler::interval,
     schema::webhook_endpoints,
-    webhook_endpoints::{EndpointRow, endpoint_find, endpoint_from_row, topic_words},
+    webhook_endpoints::{EndpointRow, WebhookRefusal, endpoint_find, endpoint_from_row, topic_words},
 };
 
 /// How long the secret before signs beside a new one.
@@ -50,8 +52,9 @@ macro_rules! endpoint_write {
         let update = diesel::update(endpoint_row!($account, $id))
             .set(($changes, seen))
             .returning(EndpointRow::as_returning());
-        let row: EndpointRow = Prepared(update).get_result(&mut &*$connection).await?;
-        endpoint_from_row(row)?
+        Prepared(update)
+            .get_result::<EndpointRow>(&mut &*$connection)
+            .await
     }};
 }
 
@@ -97,14 +100,15 @@ pub async fn webhook_endpoint_update<E>(
                 webhook_endpoints::description.eq(draft.description.as_deref()),
                 webhook_endpoints::enabled.eq(draft.enabled),
             );
-            let changed = endpoint_write!(connection, account, id, (decided, switched));
-            Ok(End::Commit(Updated::Changed(changed)))
+            let changed = endpoint_write!(connection, account, id, (decided, switched))?;
+            Ok(End::Commit(Updated::Changed(endpoint_from_row(changed)?)))
         })
         .await
 }
 
 /// Gives an endpoint of an `expected` version a new secret. The one before signs beside it for 24 hours; one from before
-/// that does not any more.
+/// that does not any more. With a `claim`, the answer that `answer` makes of the endpoint is stored for whoever repeats the
+/// request.
 ///
 /// # Errors
 /// See [`StorageError`].
@@ -114,29 +118,30 @@ pub async fn webhook_secret_rotate(
     id: WebhookEndpointId,
     expected: Option<&Expected>,
     secret: &SecretString,
-) -> Result<Updated<Infallible, WebhookEndpoint>, StorageError> {
+    claim: Option<&IdempotencyClaim>,
+    answer: impl FnOnce(&WebhookEndpoint) -> StoredAnswer,
+) -> Result<Once<WebhookEndpoint, WebhookRefusal>, StorageError> {
     let lease = database.lease().await?;
     let connection = lease.connection();
-    lease
-        .transact(async {
-            match endpoint_lock_in_txn(connection, account, id, expected).await? {
-                Locked::Found(_) => {}
-                Locked::NotFound => return Ok(End::Rollback(Updated::NotFound)),
-                Locked::Mismatch { current } => {
-                    return Ok(End::Rollback(Updated::VersionMismatch { current }));
-                }
-            }
-            let until =
-                diesel::dsl::now.into_sql::<Timestamptz>() + interval(ROTATION).into_sql::<Interval>();
-            let secrets = (
-                webhook_endpoints::previous_secret.eq(webhook_endpoints::secret.nullable()),
-                webhook_endpoints::previous_secret_until.eq(until.nullable()),
-                webhook_endpoints::secret.eq(secret.expose_secret()),
-            );
-            let changed = endpoint_write!(connection, account, id, secrets);
-            Ok(End::Commit(Updated::Changed(changed)))
-        })
-        .await
+    request_carry_out(database, &lease, claim, answer, async {
+        let until = diesel::dsl::now.into_sql::<Timestamptz>() + interval(ROTATION).into_sql::<Interval>();
+        let secrets = (
+            webhook_endpoints::previous_secret.eq(webhook_endpoints::secret.nullable()),
+            webhook_endpoints::previous_secret_until.eq(until.nullable()),
+            webhook_endpoints::secret.eq(secret.expose_secret()),
+        );
+        let Some(row) = endpoint_write!(connection, account, id, secrets).optional()? else {
+            return Ok(Err(WebhookRefusal::NotFound));
+        };
+        let endpoint = endpoint_from_row(row)?;
+        // What was replaced is known for certain once it is: that saves asking for it under a lock first.
+        let current = endpoint.version - 1;
+        if expected.is_some_and(|expected| !expected.allows(current)) {
+            return Ok(Err(WebhookRefusal::VersionMismatch { current }));
+        }
+        Ok(Ok(endpoint))
+    })
+    .await
 }
 
 /// Deletes an endpoint of an `expected` version. Its deliveries are out of sight and out of reach from then on.

@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     error::{StorageError, fit},
-    idempotency::{Claimed, IdempotencyClaim, StoredAnswer, answer_store_in_txn, key_claim_in_txn},
+    idempotency::{IdempotencyClaim, StoredAnswer},
     images::word,
-    lease::End,
+    once::{Once, request_carry_out},
     schema::{accounts, webhook_endpoints},
 };
 
@@ -33,17 +33,18 @@ pub struct NewWebhookEndpoint {
     pub secret: SecretString,
 }
 
-/// What came of creating an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WebhookCreated {
-    /// It was created.
-    Fresh(WebhookEndpoint),
-    /// The key was used before, for the same request; this was the answer then.
-    Replayed(StoredAnswer),
-    /// The key was used before, for another request.
-    KeyReused,
-    /// The first request with this key is still running, and was waited for long enough.
-    KeyInUse,
+/// Why what was asked for is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookRefusal {
+    /// The account has no such endpoint, or the endpoint no such delivery.
+    NotFound,
+    /// The endpoint is not of the version that the caller expected.
+    VersionMismatch {
+        /// The version that it is of.
+        current: i64,
+    },
+    /// Nothing is delivered to the endpoint.
+    Disabled,
     /// The account has [`ENDPOINTS_MAX`] already.
     TooMany,
 }
@@ -57,29 +58,16 @@ pub async fn webhook_endpoint_create(
     new: &NewWebhookEndpoint,
     claim: Option<&IdempotencyClaim>,
     answer: impl FnOnce(&WebhookEndpoint) -> StoredAnswer,
-) -> Result<WebhookCreated, StorageError> {
+) -> Result<Once<WebhookEndpoint, WebhookRefusal>, StorageError> {
     let lease = database.lease().await?;
     let connection = lease.connection();
-    lease
-        .transact(async {
-            if let Some(claim) = claim {
-                match key_claim_in_txn(connection, claim, database.statement_timeout()).await? {
-                    Claimed::Fresh { .. } => {}
-                    Claimed::Answered(answer) => return Ok(End::Rollback(WebhookCreated::Replayed(answer))),
-                    Claimed::Reused => return Ok(End::Rollback(WebhookCreated::KeyReused)),
-                    Claimed::InUse => return Ok(End::Rollback(WebhookCreated::KeyInUse)),
-                }
-            }
-            if endpoints_lock_and_count_in_txn(connection, new.account_id).await? >= ENDPOINTS_MAX {
-                return Ok(End::Rollback(WebhookCreated::TooMany));
-            }
-            let endpoint = endpoint_insert_in_txn(connection, new).await?;
-            if let Some(claim) = claim {
-                answer_store_in_txn(connection, claim, &answer(&endpoint)).await?;
-            }
-            Ok(End::Commit(WebhookCreated::Fresh(endpoint)))
-        })
-        .await
+    request_carry_out(database, &lease, claim, answer, async {
+        if endpoints_lock_and_count_in_txn(connection, new.account_id).await? >= ENDPOINTS_MAX {
+            return Ok(Err(WebhookRefusal::TooMany));
+        }
+        Ok(Ok(endpoint_insert_in_txn(connection, new).await?))
+    })
+    .await
 }
 
 /// Fetches an endpoint.

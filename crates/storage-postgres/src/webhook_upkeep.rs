@@ -4,19 +4,11 @@ use std::time::Duration;
 
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{BigInt, Double, Interval, Nullable},
+    sql_types::{BigInt, Double, Nullable},
 };
 use diesel_async::RunQueryDsl as _;
 
-use crate::{
-    database::Database,
-    error::{StorageError, fit},
-    lease::End,
-    reconciler::interval,
-};
-
-/// How many rows one statement purges.
-const PURGE_BATCH: i64 = 1_000;
+use crate::{database::Database, error::StorageError, purge::rows_purge};
 
 const PURGE: &str = "DELETE FROM webhook_deliveries WHERE (endpoint_id, id) IN ( \
     SELECT endpoint_id, id FROM webhook_deliveries WHERE coalesce(ended_at, due_at) < now() - $1 \
@@ -53,20 +45,7 @@ pub async fn webhook_deliveries_purge(
     database: &Database,
     retention: Duration,
 ) -> Result<usize, StorageError> {
-    let mut purged = 0;
-    loop {
-        let lease = database.lease().await?;
-        let delete = sql_query(PURGE)
-            .bind::<Interval, _>(interval(retention))
-            .bind::<BigInt, _>(PURGE_BATCH);
-        let batch = lease
-            .transact(async { Ok(End::Commit(delete.execute(&mut lease.connection()).await?)) })
-            .await?;
-        purged += batch;
-        if fit::<_, i64>("a count", batch)? < PURGE_BATCH {
-            return Ok(purged);
-        }
-    }
+    rows_purge(database, PURGE, retention).await
 }
 
 /// Counts what waits. This reads all of it.

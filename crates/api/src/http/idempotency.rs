@@ -1,11 +1,15 @@
 //! `Idempotency-Key`: a request that may be repeated, and the answer that its repetition gets.
 
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::StatusCode};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::HeaderName},
+};
 use domain::ProblemCode;
 use sha2::{Digest as _, Sha256};
-use storage_postgres::{IdempotencyClaim, StoredAnswer};
+use storage_postgres::IdempotencyClaim;
 
 use super::{context::RequestContext, json::JsonBody, problem::Problem};
+use crate::answered::Answered;
 
 /// The longest idempotency key, in characters.
 const KEY_MAX: usize = 255;
@@ -20,6 +24,17 @@ pub(super) fn claim(
     body: &JsonBody,
 ) -> Result<Option<IdempotencyClaim>, Problem> {
     claim_of(request, context, || Sha256::digest(&body.bytes).into())
+}
+
+/// As [`claim`], for a request that has no body to equal.
+///
+/// # Errors
+/// `InvalidHeader`.
+pub(super) fn claim_without_body(
+    request: &HttpRequest,
+    context: &RequestContext,
+) -> Result<Option<IdempotencyClaim>, Problem> {
+    claim_of(request, context, || Sha256::digest([]).into())
 }
 
 /// As [`claim`], for a body that is not one JSON text; a repetition has to have the same `fingerprint`.
@@ -54,8 +69,12 @@ pub(super) fn claim_of(
     }))
 }
 
-/// An answer as it was stored, but for its body, and whether an earlier request got it first.
-pub(super) fn respond(answer: &StoredAnswer, replayed: bool) -> HttpResponseBuilder {
+/// Answers with what is stored, which says as well where an earlier request got it first.
+pub(super) fn respond(answered: Answered, cache_control: (HeaderName, &'static str)) -> HttpResponse {
+    let (answer, replayed) = match answered {
+        Answered::Fresh(answer) => (answer, false),
+        Answered::Replayed(answer) => (answer, true),
+    };
     let mut response =
         HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED));
     for (name, value) in &answer.headers {
@@ -64,6 +83,8 @@ pub(super) fn respond(answer: &StoredAnswer, replayed: bool) -> HttpResponseBuil
     if replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
-    response.content_type("application/json");
     response
+        .insert_header(cache_control)
+        .content_type("application/json")
+        .body(answer.body)
 }

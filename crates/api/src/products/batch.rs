@@ -5,11 +5,10 @@ use serde_json::Value;
 use storage_postgres::{Cause, Created, IdempotencyClaim, StoredAnswer, products_create};
 
 use super::{
-    Catalogue, ProductError,
-    create::CreateAnswer,
-    draft,
+    Catalogue, ProductError, draft,
     fields::{Fields, wrong_type},
 };
+use crate::answered::Answered;
 
 /// Takes the items out of a body `{"items": […]}`; what each of them is, is judged later.
 ///
@@ -56,7 +55,7 @@ pub async fn create_products(
     items: Vec<Result<Value, ProductError>>,
     claim: Option<&IdempotencyClaim>,
     answer: impl FnOnce(Vec<Result<Product, ProductError>>) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     let count = items.len();
     let mut new = Vec::with_capacity(count);
     // Nothing stands for a product that is to be created.
@@ -94,16 +93,16 @@ pub async fn create_products(
         answer(outcomes.collect())
     };
     if new.is_empty() && claim.is_none() {
-        return Ok(CreateAnswer::Fresh(answer(Vec::new())));
+        return Ok(Answered::Fresh(answer(Vec::new())));
     }
     match products_create(&catalogue.database, account, &new, cause, claim, answer).await? {
         Created::Fresh(answer) => {
             let products = changes.len();
             catalogue.live.announce(changes);
             tracing::info!(products, refused = count - products, "batch of products created");
-            Ok(CreateAnswer::Fresh(answer))
+            Ok(Answered::Fresh(answer))
         }
-        Created::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
+        Created::Replayed(answer) => Ok(Answered::Replayed(answer)),
         Created::KeyInUse => Err(ProductError::KeyInUse),
         Created::KeyReused => Err(ProductError::KeyReused),
     }

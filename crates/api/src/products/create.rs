@@ -5,6 +5,7 @@ use serde_json::Value;
 use storage_postgres::{Cause, Created, IdempotencyClaim, StoredAnswer, product_create};
 
 use super::{Catalogue, ProductError, catalogue::Rendered, draft};
+use crate::answered::Answered;
 
 /// Creates a product with its pictures, and asks for the pictures to be made, in one transaction.
 ///
@@ -19,7 +20,7 @@ pub async fn create_product(
     body: &Value,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(ProductId, Rendered) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     let (draft, images) = draft::read_new(body, catalogue.currency).map_err(ProductError::Invalid)?;
     let product = NewProduct {
         id: ProductId::generate(),
@@ -34,19 +35,10 @@ pub async fn create_product(
                 Change::of_product(ChangeEvent::ProductCreated, account, product.id, product.version);
             catalogue.live.announce(vec![change.at(product.created_at)]);
             tracing::info!(product_id = %product.id, images = product.images.len(), "product created");
-            Ok(CreateAnswer::Fresh(render(&product)))
+            Ok(Answered::Fresh(render(&product)))
         }
-        Created::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
+        Created::Replayed(answer) => Ok(Answered::Replayed(answer)),
         Created::KeyInUse => Err(ProductError::KeyInUse),
         Created::KeyReused => Err(ProductError::KeyReused),
     }
-}
-
-/// How a create is answered.
-#[derive(Debug)]
-pub enum CreateAnswer {
-    /// The product was created just now.
-    Fresh(StoredAnswer),
-    /// It was created by an earlier request with the same key.
-    Replayed(StoredAnswer),
 }

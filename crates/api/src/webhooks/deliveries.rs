@@ -2,11 +2,12 @@
 
 use domain::{AccountId, WebhookDeliveryId, WebhookEndpointId};
 use storage_postgres::{
-    Database, DeliveryPage, Requested, WebhookDelivery, webhook_delivery_page, webhook_ping,
-    webhook_redeliver,
+    Database, DeliveryPage, IdempotencyClaim, StoredAnswer, WebhookDelivery, webhook_delivery_page,
+    webhook_ping, webhook_redeliver,
 };
 
-use super::WebhookError;
+use super::{WebhookError, once::answered};
+use crate::answered::Answered;
 
 /// Reads one page of the log of an endpoint, of what is older than `after`.
 ///
@@ -24,38 +25,33 @@ pub async fn list_deliveries(
         .ok_or(WebhookError::NotFound("endpoint"))
 }
 
-/// Makes a delivery due once more, whatever became of it.
+/// Makes a delivery due once more, whatever became of it. `answer` is stored for whoever repeats the request.
 ///
 /// # Errors
-/// `NotFound`, `Disabled` or `Storage`.
+/// `NotFound`, `Disabled`, `KeyInUse`, `KeyReused` or `Storage`.
 pub async fn redeliver(
     database: &Database,
     account: AccountId,
     endpoint: WebhookEndpointId,
     id: WebhookDeliveryId,
-) -> Result<WebhookDelivery, WebhookError> {
-    due(
-        webhook_redeliver(database, account, endpoint, id).await?,
-        "delivery",
-    )
+    claim: Option<&IdempotencyClaim>,
+    answer: impl Fn(&WebhookDelivery) -> StoredAnswer,
+) -> Result<Answered, WebhookError> {
+    let asked = webhook_redeliver(database, account, endpoint, id, claim, &answer).await?;
+    answered(asked, "delivery", answer)
 }
 
-/// Makes an event `ping` due at one endpoint.
+/// Makes an event `ping` due at one endpoint. `answer` is stored for whoever repeats the request.
 ///
 /// # Errors
-/// `NotFound`, `Disabled` or `Storage`.
+/// `NotFound`, `Disabled`, `KeyInUse`, `KeyReused` or `Storage`.
 pub async fn ping(
     database: &Database,
     account: AccountId,
     endpoint: WebhookEndpointId,
-) -> Result<WebhookDelivery, WebhookError> {
-    due(webhook_ping(database, account, endpoint).await?, "endpoint")
-}
-
-fn due(requested: Requested, what: &'static str) -> Result<WebhookDelivery, WebhookError> {
-    match requested {
-        Requested::Due(delivery) => Ok(delivery),
-        Requested::NotFound => Err(WebhookError::NotFound(what)),
-        Requested::Disabled => Err(WebhookError::Disabled),
-    }
+    claim: Option<&IdempotencyClaim>,
+    answer: impl Fn(&WebhookDelivery) -> StoredAnswer,
+) -> Result<Answered, WebhookError> {
+    let asked = webhook_ping(database, account, endpoint, claim, &answer).await?;
+    answered(asked, "endpoint", answer)
 }

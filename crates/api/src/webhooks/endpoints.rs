@@ -4,21 +4,13 @@ use domain::{AccountId, Expected, WebhookEndpoint, WebhookEndpointId};
 use secrecy::SecretString;
 use serde_json::Value;
 use storage_postgres::{
-    Database, Deleted, IdempotencyClaim, NewWebhookEndpoint, StoredAnswer, Updated, WebhookCreated,
+    Database, Deleted, IdempotencyClaim, NewWebhookEndpoint, Once, StoredAnswer, Updated,
     webhook_endpoint_create, webhook_endpoint_delete, webhook_endpoint_get, webhook_endpoint_list,
     webhook_endpoint_update, webhook_secret_rotate,
 };
 
-use super::{WebhookError, draft, secret};
-
-/// How a create is answered.
-#[derive(Debug)]
-pub enum CreateAnswer {
-    /// The endpoint was created just now.
-    Fresh(StoredAnswer),
-    /// It was created by an earlier request with the same key.
-    Replayed(StoredAnswer),
-}
+use super::{WebhookError, draft, once::answered, secret};
+use crate::answered::Answered;
 
 /// Creates an endpoint with a new secret. `answer` is stored for whoever repeats the request.
 ///
@@ -30,7 +22,7 @@ pub async fn create_endpoint(
     body: &Value,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(&WebhookEndpoint, &SecretString) -> StoredAnswer,
-) -> Result<CreateAnswer, WebhookError> {
+) -> Result<Answered, WebhookError> {
     let new = NewWebhookEndpoint {
         id: WebhookEndpointId::generate(),
         account_id: account,
@@ -38,16 +30,11 @@ pub async fn create_endpoint(
         secret: secret::generate()?,
     };
     let answer = |endpoint: &WebhookEndpoint| answer(endpoint, &new.secret);
-    match webhook_endpoint_create(database, &new, claim, &answer).await? {
-        WebhookCreated::Fresh(endpoint) => {
-            tracing::info!(endpoint_id = %endpoint.id, "webhook endpoint created");
-            Ok(CreateAnswer::Fresh(answer(&endpoint)))
-        }
-        WebhookCreated::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
-        WebhookCreated::KeyInUse => Err(WebhookError::KeyInUse),
-        WebhookCreated::KeyReused => Err(WebhookError::KeyReused),
-        WebhookCreated::TooMany => Err(WebhookError::TooMany),
+    let created = webhook_endpoint_create(database, &new, claim, &answer).await?;
+    if let Once::Fresh(endpoint) = &created {
+        tracing::info!(endpoint_id = %endpoint.id, "webhook endpoint created");
     }
+    answered(created, "endpoint", answer)
 }
 
 /// Reads all endpoints of an account, the oldest first.
@@ -89,25 +76,34 @@ pub async fn update_endpoint(
     let change = |endpoint: &WebhookEndpoint| {
         draft::read_patched(&endpoint.draft, patch).map_err(WebhookError::Invalid)
     };
-    let updated = webhook_endpoint_update(database, account, id, expected, change).await?;
-    changed(updated, |refusal| refusal)
+    match webhook_endpoint_update(database, account, id, expected, change).await? {
+        Updated::Changed(endpoint) | Updated::Unchanged(endpoint) => Ok(endpoint),
+        Updated::NotFound => Err(WebhookError::NotFound("endpoint")),
+        Updated::VersionMismatch { current } => Err(WebhookError::VersionMismatch { current }),
+        Updated::Refused(refusal) => Err(refusal),
+    }
 }
 
-/// Gives an endpoint of an `expected` version a new secret, beside which the one before signs for 24 hours.
+/// Gives an endpoint of an `expected` version a new secret, beside which the one before signs for 24 hours. `answer` is
+/// stored for whoever repeats the request, so that a secret whose answer was lost is shown again.
 ///
 /// # Errors
-/// `NotFound`, `VersionMismatch`, `NoRandomness` or `Storage`.
+/// `NotFound`, `VersionMismatch`, `KeyInUse`, `KeyReused`, `NoRandomness` or `Storage`.
 pub async fn rotate_secret(
     database: &Database,
     account: AccountId,
     id: WebhookEndpointId,
     expected: Option<&Expected>,
-) -> Result<(WebhookEndpoint, SecretString), WebhookError> {
+    claim: Option<&IdempotencyClaim>,
+    answer: impl Fn(&WebhookEndpoint, &SecretString) -> StoredAnswer,
+) -> Result<Answered, WebhookError> {
     let secret = secret::generate()?;
-    let rotated = webhook_secret_rotate(database, account, id, expected, &secret).await?;
-    let endpoint = changed(rotated, |never| match never {})?;
-    tracing::info!(endpoint_id = %id, "webhook secret rotated");
-    Ok((endpoint, secret))
+    let answer = |endpoint: &WebhookEndpoint| answer(endpoint, &secret);
+    let rotated = webhook_secret_rotate(database, account, id, expected, &secret, claim, &answer).await?;
+    if let Once::Fresh(_) = &rotated {
+        tracing::info!(endpoint_id = %id, "webhook secret rotated");
+    }
+    answered(rotated, "endpoint", answer)
 }
 
 /// Deletes an endpoint of an `expected` version, with its log.
@@ -127,17 +123,5 @@ pub async fn delete_endpoint(
         }
         Deleted::NotFound => Err(WebhookError::NotFound("endpoint")),
         Deleted::VersionMismatch { current } => Err(WebhookError::VersionMismatch { current }),
-    }
-}
-
-fn changed<E>(
-    updated: Updated<E, WebhookEndpoint>,
-    refused: impl FnOnce(E) -> WebhookError,
-) -> Result<WebhookEndpoint, WebhookError> {
-    match updated {
-        Updated::Changed(endpoint) | Updated::Unchanged(endpoint) => Ok(endpoint),
-        Updated::NotFound => Err(WebhookError::NotFound("endpoint")),
-        Updated::VersionMismatch { current } => Err(WebhookError::VersionMismatch { current }),
-        Updated::Refused(refusal) => Err(refused(refusal)),
     }
 }

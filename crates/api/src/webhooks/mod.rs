@@ -12,6 +12,7 @@ pub mod deliveries;
 mod draft;
 pub mod endpoints;
 pub mod error;
+mod once;
 mod secret;
 pub mod sender;
 mod signature;

@@ -164,6 +164,22 @@ fn every_link_leads_somewhere_with_all_that_is_needed_there() {
 }
 
 #[test]
+fn every_post_may_be_repeated_with_a_key() {
+    let contract = contract();
+    let mut seen = 0;
+    for (method, path, operation) in contract.operations().filter(|(method, ..)| method == "POST") {
+        let parameters = contract.parameters(operation);
+        let is_key = |parameter: &&Value| parameter["name"] == "Idempotency-Key";
+        assert!(
+            parameters.iter().any(is_key),
+            "{method} {path} takes no Idempotency-Key"
+        );
+        seen += 1;
+    }
+    assert!(seen > 7, "{seen}");
+}
+
+#[test]
 fn what_callers_send_is_bounded_and_holds_nothing_unknown() {
     let contract = contract();
     for (method, path, operation) in contract.operations() {

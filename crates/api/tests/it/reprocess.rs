@@ -132,6 +132,29 @@ async fn all_are_made_again_where_that_is_meant_and_none_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_no_picture_lacks_the_variant_it_says_what_a_change_of_quality_takes() {
+    const HINT: &str = "Nothing to do for the variant \"large\". After a change of its size or quality, which cannot \
+                        be seen, give --all.\n";
+    let app = TestApp::start().await;
+    let worker = Worker::start(&app, &["thumbnail", "large"], false);
+    ready(&app, 1).await;
+    for arguments in [&["--variant", "large"][..], &["--variant", "large", "--dry-run"]] {
+        let none = reprocess(&app, arguments).await;
+        assert!(none.is_success && none.says(HINT), "{none:?}");
+    }
+    // There is something to do, or that is what was given.
+    for arguments in [
+        &["--variant", "medium", "--dry-run"][..],
+        &["--variant", "large", "--all", "--dry-run"],
+        &["--variant", "large", "--all", "--made-before", "30d"],
+    ] {
+        let said = reprocess(&app, arguments).await;
+        assert!(said.is_success && !said.says("Nothing to do"), "{said:?}");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_than_a_bound_is_under_way_and_a_run_that_broke_off_is_gone_on_with() {
     let app = TestApp::start().await;
     let worker = Worker::start(&app, &["thumbnail"], false);

@@ -31,12 +31,12 @@ fn body_of(method: &str, path: &str) -> Option<Sent> {
         ("POST", "/products/batch") => Sent::Json(json!({"items": [product]})),
         ("POST", "/products/{id}/images") => Sent::Json(picture),
         ("PATCH", "/products/{id}/images/{image_id}") => Sent::Json(json!({"alt": "Taken"})),
-        ("POST", "/products/{id}/images/{image_id}/retry") => Sent::Nothing,
+        ("POST", "/products/{id}/images/{image_id}/retry") => Sent::Keyed(None),
         ("POST", "/webhook-endpoints") => Sent::Json(endpoint),
         ("PATCH", "/webhook-endpoints/{id}") => Sent::Json(json!({"enabled": false})),
-        ("POST", "/webhook-endpoints/{id}/ping") => Sent::Nothing,
-        ("POST", "/webhook-endpoints/{id}/rotate-secret") => Sent::Nothing,
-        ("POST", "/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver") => Sent::Nothing,
+        ("POST", "/webhook-endpoints/{id}/ping") => Sent::Keyed(None),
+        ("POST", "/webhook-endpoints/{id}/rotate-secret") => Sent::Keyed(None),
+        ("POST", "/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver") => Sent::Keyed(None),
         _ => return None,
     };
     Some(sent)
@@ -70,8 +70,8 @@ fn filter(shop: &Shop, name: &str) -> Option<Vec<String>> {
 enum Sent {
     Nothing,
     Json(Value),
-    /// With the idempotency key that the other account uses as well.
-    Keyed(Value),
+    /// With the idempotency key that the other account uses as well, and perhaps a body.
+    Keyed(Option<Value>),
 }
 
 /// An account with something of everything.
@@ -102,7 +102,7 @@ impl Shop {
                 "images": [{"source_url": format!("https://example.com/{mark}.jpg"), "alt": mark}],
             });
             let sent = if number == 1 {
-                Sent::Keyed(body)
+                Sent::Keyed(Some(body))
             } else {
                 Sent::Json(body)
             };
@@ -115,9 +115,18 @@ impl Shop {
         let body = json!({"url": format!("https://{mark}.invalid/"), "events": ["*"], "description": mark});
         let created = shop.send(guarded, "POST", ENDPOINTS, Sent::Json(body)).await;
         shop.endpoint = created.id().to_owned();
-        let ping = format!("{ENDPOINTS}/{}/ping", shop.endpoint);
-        let pinged = shop.send(guarded, "POST", &ping, Sent::Nothing).await;
-        shop.delivery = pinged.id().to_owned();
+        let endpoint = format!("{ENDPOINTS}/{}", shop.endpoint);
+        let ask = async |path: String| {
+            let target = format!("{endpoint}/{path}");
+            let answer = shop.send(guarded, "POST", &target, Sent::Keyed(None)).await;
+            assert!([200, 202].contains(&answer.status), "{target}: {}", answer.text);
+            answer
+        };
+        // The answers to these are kept, the one with the secret too.
+        let delivery = ask("ping".to_owned()).await.id().to_owned();
+        ask("rotate-secret".to_owned()).await;
+        ask(format!("deliveries/{delivery}/redeliver")).await;
+        shop.delivery = delivery;
         let page = shop
             .send(guarded, "GET", &format!("{PRODUCTS}?limit=1"), Sent::Nothing)
             .await;
@@ -131,8 +140,8 @@ impl Shop {
             headers.push(("idempotency-key", KEY_OF_BOTH));
         }
         let bytes = match sent {
-            Sent::Nothing => Vec::new(),
-            Sent::Json(body) | Sent::Keyed(body) => {
+            Sent::Nothing | Sent::Keyed(None) => Vec::new(),
+            Sent::Json(body) | Sent::Keyed(Some(body)) => {
                 headers.push(("content-type", "application/json"));
                 body.to_string().into_bytes()
             }

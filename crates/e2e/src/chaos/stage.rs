@@ -135,6 +135,7 @@ impl Stage {
             ("PMS__AWS__PUBLIC_BASE_URL", bucket),
             ("PMS__AWS__REQUEST_TIMEOUT", "5s".to_owned()),
             ("PMS__IMAGES__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+            ("PMS__IMAGES__ALLOWED_PORTS", "[]".to_owned()),
             ("PMS__IMAGES__IDLE_TIMEOUT", "3s".to_owned()),
             ("PMS__IMAGES__TOTAL_TIMEOUT", "10s".to_owned()),
             (

@@ -54,10 +54,9 @@ async fn the_old_systems_file_boots_both_binaries_but_for_credentials() {
         "AWS_SECRET_ACCESS_KEY".to_owned(),
         setting("AWS__SECRET_ACCESS_KEY").to_owned(),
     ));
-    variables.push((
-        "PMS__IMAGES__ALLOWED_NETWORKS".to_owned(),
-        "[127.0.0.0/8]".to_owned(),
-    ));
+    for (name, value) in [("NETWORKS", "[127.0.0.0/8]"), ("PORTS", "[]")] {
+        variables.push((format!("PMS__IMAGES__ALLOWED_{name}"), value.to_owned()));
+    }
 
     let mut api = Binary::start("api", &["--config", path], variables.clone());
     api.wait_until_ready(&system.url("/health/ready"), PATIENCE).await;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout, TooLarge};
-use outbound::{AddressGuard, GuardedResolver, Lookup, client_builder};
+use domain::ImageErrorCode::{DownloadFailed, DownloadTimeout, TooLarge};
+use outbound::{GuardedResolver, HopGuard, Lookup, client_builder};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION},
@@ -83,7 +83,7 @@ enum Hop {
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     client: Client,
-    guard: Arc<AddressGuard>,
+    guard: HopGuard,
     hosts: Hosts,
     turns: Turns,
     limits: FetchLimits,
@@ -100,11 +100,10 @@ impl Fetcher {
     /// When no cryptography provider was installed for rustls before.
     pub fn new(
         limits: FetchLimits,
-        guard: AddressGuard,
+        guard: HopGuard,
         lookup: Lookup,
         stop: CancellationToken,
     ) -> Result<Self, reqwest::Error> {
-        let guard = Arc::new(guard);
         let headers = HeaderMap::from_iter([
             (
                 ACCEPT,
@@ -112,7 +111,7 @@ impl Fetcher {
             ),
             (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
         ]);
-        let client = client_builder(GuardedResolver::new(lookup, Arc::clone(&guard)))
+        let client = client_builder(GuardedResolver::new(lookup, Arc::clone(guard.addresses())))
             .user_agent(concat!("pms-image-worker/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .connect_timeout(limits.connect_timeout)
@@ -150,7 +149,9 @@ impl Fetcher {
         let mut left = self.limits.total_timeout;
         let mut waited = Duration::ZERO;
         for redirects in 0..=self.limits.max_redirects {
-            self.check_hop(&url, redirects)?;
+            self.guard
+                .judge(&url)
+                .map_err(|fault| verdict::of_hop(fault, redirects, self.guard.ports()))?;
             let asked = Instant::now();
             let host = host_and_port(&url);
             let turn = select! {
@@ -193,31 +194,6 @@ impl Fetcher {
         verdict::of_status(response.status())?;
         let bytes = self.body(response, redirects).await?;
         Ok(Hop::End(bytes))
-    }
-
-    /// Judges what the resolver never sees: the scheme, the user name, and hosts that are addresses already.
-    fn check_hop(&self, url: &Url, redirects: usize) -> Result<(), Failure> {
-        if !matches!(url.scheme(), "http" | "https") {
-            let detail = match redirects {
-                0 => "the source must begin with http:// or https://",
-                _ => "the source redirects to an address that begins neither with http:// nor with https://",
-            };
-            return Err(Failure::lasting(DownloadFailed, detail));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            let detail = match redirects {
-                0 => "the source must not carry a user name or password",
-                _ => "the source redirects to an address with a user name or password",
-            };
-            return Err(Failure::lasting(DownloadFailed, detail));
-        }
-        let Some(host) = url.host() else {
-            return Err(Failure::lasting(DownloadFailed, "the source names no host"));
-        };
-        if !self.guard.permits_host(&host) {
-            return Err(Failure::lasting(BlockedAddress, verdict::blocked(redirects)));
-        }
-        Ok(())
     }
 
     async fn body(&self, mut response: Response, redirects: usize) -> Result<Bytes, Missed> {

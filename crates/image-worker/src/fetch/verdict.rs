@@ -1,7 +1,7 @@
 //! What becomes of a download that went wrong: its code, its words, and whether another attempt is worth while.
 
 use domain::ImageErrorCode::{BlockedAddress, DownloadFailed, DownloadTimeout};
-use outbound::{ResolveError, find_cause};
+use outbound::{HopFault, ResolveError, find_cause};
 use reqwest::StatusCode;
 
 use super::fetcher::{FetchLimits, seconds};
@@ -31,8 +31,34 @@ pub(super) fn host_is_away() -> Failure {
     Failure::passing(DownloadFailed, "the source's server is not answering")
 }
 
+/// Judges a URL that is not gone to, after so many redirects; `ports` are those that are open.
+pub(super) fn of_hop(fault: HopFault, redirects: usize, ports: &[u16]) -> Failure {
+    let detail = match (fault, redirects) {
+        (HopFault::Scheme, 0) => "the source must begin with http:// or https://",
+        (HopFault::Scheme, _) => {
+            "the source redirects to an address that begins neither with http:// nor with https://"
+        }
+        (HopFault::UserInfo, 0) => "the source must not carry a user name or password",
+        (HopFault::UserInfo, _) => "the source redirects to an address with a user name or password",
+        (HopFault::NoHost, _) => "the source names no host",
+        (HopFault::Address, _) => return Failure::lasting(BlockedAddress, blocked(redirects)),
+        (HopFault::Port, _) => return Failure::lasting(BlockedAddress, closed_port(redirects, ports)),
+    };
+    Failure::lasting(DownloadFailed, detail)
+}
+
+/// The words for a port that is closed, after so many redirects.
+fn closed_port(redirects: usize, open: &[u16]) -> String {
+    let open: Vec<String> = open.iter().map(u16::to_string).collect();
+    let open = open.join(", ");
+    match redirects {
+        0 => format!("the port of the source is closed; pictures are fetched from these alone: {open}"),
+        _ => format!("the source redirects to a closed port; pictures are fetched from these alone: {open}"),
+    }
+}
+
 /// The words for an address that is closed, after so many redirects.
-pub(super) fn blocked(redirects: usize) -> &'static str {
+fn blocked(redirects: usize) -> &'static str {
     match redirects {
         0 => "the host of the source is not a public address; give one that the Internet can reach",
         _ => "the source redirects to a host that is not a public address",

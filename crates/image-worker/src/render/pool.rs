@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use imaging::{RenderProfile, Rendered};
+use imaging::{RenderProfile, Rendered, Tuning};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -64,13 +64,19 @@ pub(super) struct Place<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(program: ChildProgram, profile: RenderProfile, limits: &RenderLimits) -> Self {
+    pub(super) fn new(
+        program: ChildProgram,
+        profile: RenderProfile,
+        tuning: Tuning,
+        limits: &RenderLimits,
+    ) -> Self {
         Self {
             program,
             deadline: limits.deadline,
             hello: Hello {
                 limits: ChildLimits::new(limits, &profile),
                 profile,
+                tuning,
             },
             places: Semaphore::new(limits.concurrency),
             idle: Mutex::new(Vec::new()),

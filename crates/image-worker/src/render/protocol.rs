@@ -4,7 +4,7 @@ use std::{collections::HashSet, error::Error};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{ImageErrorCode, Placeholder};
-use imaging::{ImagingError, RenderProfile, Rendered};
+use imaging::{ImagingError, RenderProfile, Rendered, Tuning};
 use serde::{Deserialize, Serialize};
 
 use super::{frame::FrameError, limits::ChildLimits};
@@ -23,6 +23,8 @@ const THUMBHASH_MAX: usize = 25;
 pub(super) struct Hello {
     /// What is to be made of every picture.
     pub(super) profile: RenderProfile,
+    /// How of that single variants are written.
+    pub(super) tuning: Tuning,
     /// What none may take more of.
     pub(super) limits: ChildLimits,
 }

@@ -6,7 +6,7 @@ use std::{
     panic::{self, PanicHookInfo},
 };
 
-use imaging::{ImagingError, RenderProfile, Rendered};
+use imaging::{ImagingError, RenderProfile, Rendered, Tuning};
 
 use super::{
     confinement,
@@ -36,14 +36,14 @@ impl From<FrameError> for ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub fn serve() -> Result<(), ServeError> {
-    serve_with(|profile| move |source: &[u8]| imaging::render(source, &profile))
+    serve_with(|profile, tuning| move |source: &[u8]| imaging::render_tuned(source, &profile, &tuning))
 }
 
 /// The same with an engine of the caller's making; for tests of what becomes of bad ones.
 ///
 /// # Errors
 /// See [`ServeError`].
-pub fn serve_with<E>(engine: impl FnOnce(RenderProfile) -> E) -> Result<(), ServeError>
+pub fn serve_with<E>(engine: impl FnOnce(RenderProfile, Tuning) -> E) -> Result<(), ServeError>
 where
     E: Fn(&[u8]) -> Result<Rendered, ImagingError>,
 {
@@ -54,7 +54,7 @@ where
     };
     let confinement = confinement::confine(&hello.limits);
     frame::write(&mut output, &confinement, iter::empty())?;
-    let engine = engine(hello.profile);
+    let engine = engine(hello.profile, hello.tuning);
     let source_max = usize::try_from(hello.limits.source_bytes).unwrap_or(usize::MAX);
     while let Some(source) = next_picture(&mut input, source_max)? {
         confinement::allow_cpu_seconds(hello.limits.cpu_seconds)

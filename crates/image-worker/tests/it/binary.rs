@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use domain::ImageFormat;
 use messages::{ImageResult, Work};
 use nix::sys::signal;
 use testkit::{
@@ -181,6 +182,30 @@ async fn it_tells_how_renderers_are_confined_and_they_do_not_outlive_it() {
             (!renderers.iter().any(is_there)).then_some(())
         })
         .await;
+    }
+}
+
+#[tokio::test]
+async fn a_variants_own_quality_is_that_of_its_file() {
+    let place = Place::make().await;
+    let answers = place.collect();
+    let variants = "[{name: plain, longest_edge: 400}, \
+                    {name: coarse, longest_edge: 400, jpeg: {quality: 20}, webp: {quality: 20}}]";
+    let _worker = place.start_worker(&[("PMS__IMAGES__VARIANTS", variants)]).await;
+    let photograph = fs::read(pictures::photograph_small()).unwrap();
+    let url = place.origin.serve("/a.jpg", Reply::jpeg(photograph));
+    let image_id = place.ask_for_url(url).await;
+    let ImageResult::Processed(processed) = answers.last(image_id).await else {
+        panic!("it is a good picture");
+    };
+    let bytes = |name: &str, format: ImageFormat| {
+        let mut variants = processed.variants.iter();
+        let found = variants.find(|variant| variant.name == name && variant.format == format);
+        found.unwrap().bytes
+    };
+    for format in [ImageFormat::Jpeg, ImageFormat::WebP] {
+        let (plain, coarse) = (bytes("plain", format), bytes("coarse", format));
+        assert!(coarse * 3 < plain * 2, "{format}: {coarse} and {plain} bytes");
     }
 }
 

@@ -10,10 +10,14 @@ use std::{
 };
 
 use domain::ImageErrorCode::{BlockedAddress, DownloadFailed};
-use image_worker::fetch::Lookup;
+use image_worker::{configure, fetch::Lookup};
+use runtime::{
+    Settings,
+    settings::{LoadOptions, Program},
+};
 use testkit::{Origin, Reply};
 
-use crate::stage::{HERE, LIMITS, failure_of, fetcher, local_fetcher, verdict};
+use crate::stage::{HERE, LIMITS, failure_of, fetcher, fetcher_at, hop_guard, local_fetcher, verdict};
 
 /// One of each kind that nobody listens at here: this network, private, shared by carriers, link-local, multicast,
 /// broadcast; then the same behind IPv6, Teredo, unique-local, link-local and multicast.
@@ -89,19 +93,143 @@ async fn no_form_of_a_closed_address_is_connected_to() {
     assert!(is_quiet(&canary), "a connection was made");
 }
 
+/// A name that has these addresses.
+fn leading_to(addresses: &[&str]) -> Lookup {
+    let addresses: Vec<IpAddr> = addresses
+        .iter()
+        .map(|address| address.trim_matches(['[', ']']).parse().unwrap())
+        .collect();
+    Lookup::Function(Arc::new(move |_: &str| Ok(addresses.clone())))
+}
+
 #[tokio::test]
-async fn a_name_that_leads_to_a_closed_address_among_others_is_not_connected_to() {
+async fn a_name_that_leads_to_closed_addresses_alone_is_not_connected_to() {
     let canary = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = canary.local_addr().unwrap().port();
-    for closed in CLOSED.iter().chain(&["127.0.0.1", "[::ffff:127.0.0.1]"]) {
-        let address: IpAddr = closed.trim_matches(['[', ']']).parse().unwrap();
-        let lookup = Lookup::Function(Arc::new(move |_: &str| Ok(vec![address])));
-        let outcome = fetcher(LIMITS, &[], lookup)
+    let mapped = "[::ffff:127.0.0.1]";
+    let single = CLOSED.into_iter().chain(["127.0.0.1", mapped]);
+    let several = [
+        vec!["10.0.0.1", "127.0.0.1"],
+        vec![mapped, "127.0.0.1", "[fe80::1]"],
+    ];
+    let single = single.map(|closed| vec![closed]);
+    for addresses in single.chain(several) {
+        let outcome = fetcher(LIMITS, &[], leading_to(&addresses))
             .fetch(&format!("http://shop.test:{port}/a.jpg"))
             .await;
-        assert_eq!(verdict(outcome), (BlockedAddress, false), "{closed}");
+        assert_eq!(verdict(outcome), (BlockedAddress, false), "{addresses:?}");
     }
     assert!(is_quiet(&canary), "a connection was made");
+}
+
+#[tokio::test]
+async fn of_a_name_with_open_and_closed_addresses_the_open_ones_alone_are_connected_to() {
+    let origin = Origin::start().await;
+    let port = origin.address().port();
+    // It would answer first, and as well: only the judge stands in between.
+    let canary = TcpListener::bind(("127.0.0.2", port)).unwrap();
+    origin.serve("/a.jpg", Reply::jpeg("from the open one"));
+    let lookup = leading_to(&["127.0.0.2", "10.0.0.1", "127.0.0.1"]);
+    let fetched = fetcher(LIMITS, HERE, lookup)
+        .fetch(&format!("http://shop.test:{port}/a.jpg"))
+        .await
+        .unwrap();
+    assert_eq!(fetched.bytes, "from the open one");
+    assert!(is_quiet(&canary), "a connection was made");
+}
+
+#[tokio::test]
+async fn a_user_name_that_looks_like_a_host_leads_nowhere() {
+    let canary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = canary.local_addr().unwrap().port();
+    let origin = Origin::start().await;
+    for url in [
+        format!("http://8.8.8.8@127.0.0.1:{port}/"),
+        format!("http://example.com:80@127.0.0.1:{port}/"),
+        format!("http://example.com%2F@127.0.0.1:{port}/"),
+    ] {
+        // Even where the address itself is open.
+        for fetcher in [fetcher(LIMITS, &[], Lookup::System), local_fetcher()] {
+            assert_eq!(
+                verdict(fetcher.fetch(&url).await),
+                (DownloadFailed, false),
+                "{url}"
+            );
+        }
+        let redirecting = origin.serve("/start", Reply::redirect(url.clone()));
+        let outcome = local_fetcher().fetch(&redirecting).await;
+        assert_eq!(verdict(outcome), (DownloadFailed, false), "to {url}");
+    }
+    assert!(is_quiet(&canary), "a connection was made");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_not_connected_to_at_once_nor_by_a_redirect() {
+    let origin = Origin::start().await;
+    let canary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (open, closed) = (origin.address().port(), canary.local_addr().unwrap().port());
+    let questions = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&questions);
+    let lookup = Lookup::Function(Arc::new(move |_: &str| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        Ok(vec!["127.0.0.1".parse().unwrap()])
+    }));
+    // The address is open: only the port stands in between.
+    let fetcher = fetcher_at(LIMITS, hop_guard(HERE, &[open]), lookup);
+    for url in [
+        format!("http://127.0.0.1:{closed}/a.jpg"),
+        format!("https://127.0.0.1:{closed}/a.jpg"),
+        format!("http://shop.test:{closed}/a.jpg"),
+    ] {
+        let redirecting = origin.serve("/start", Reply::redirect(url.clone()));
+        for (url, redirects) in [(url, false), (redirecting, true)] {
+            let failure = failure_of(fetcher.fetch(&url).await);
+            assert_eq!(
+                (failure.code, failure.is_passing),
+                (BlockedAddress, false),
+                "{url}"
+            );
+            // Which ports are open is told, and nothing of where a redirect leads.
+            assert!(
+                failure.detail.ends_with(&format!(": {open}")),
+                "{}",
+                failure.detail
+            );
+            let names_it = failure.detail.contains(&closed.to_string());
+            assert!(!(redirects && names_it), "{}", failure.detail);
+        }
+    }
+    assert_eq!(questions.load(Ordering::SeqCst), 0, "a name was asked for");
+    assert!(is_quiet(&canary), "a connection was made");
+    let good = origin.serve("/good.jpg", Reply::jpeg("good"));
+    let moved = origin.serve("/moved.jpg", Reply::redirect(good));
+    assert_eq!(fetcher.fetch(&moved).await.unwrap().bytes, "good");
+}
+
+#[tokio::test]
+async fn unless_the_operator_says_otherwise_only_ports_of_the_web_are_connected_to() {
+    let settings = Settings::load(&LoadOptions::bare(Program::ImageWorker, "/nonexistent")).unwrap();
+    let guard = configure::hop_guard(&settings.images);
+    assert_eq!(guard.ports(), [80, 443, 8080, 8443]);
+    let fetcher = fetcher_at(LIMITS, guard, Lookup::System);
+    for url in [
+        "http://8.8.8.8:25/",
+        "http://8.8.8.8:22/a.jpg",
+        "https://8.8.8.8:6379/a.jpg",
+        "http://[2606:4700:4700::1111]:5432/a.jpg",
+    ] {
+        let failure = failure_of(fetcher.fetch(url).await);
+        assert_eq!(
+            (failure.code, failure.is_passing),
+            (BlockedAddress, false),
+            "{url}"
+        );
+        assert!(
+            failure.detail.contains("80, 443, 8080, 8443"),
+            "{}",
+            failure.detail
+        );
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,30 @@ async fn a_photograph_that_lies_on_its_side_is_stood_up() {
 }
 
 #[tokio::test]
+async fn a_picture_is_known_by_its_content_whatever_type_its_server_declares() {
+    let stage = Stage::open().await;
+    for (path, declared) in [
+        ("/page.html", "text/html; charset=utf-8"),
+        ("/a.jpg", "image/jpeg"),
+        ("/a", "application/octet-stream"),
+        ("/a.svg", "image/svg+xml"),
+        ("/nothing", ""),
+    ] {
+        let reply = Reply::bytes(declared, pictures::png(60, 40, [9, 9, 9]));
+        let job = stage.ask_for_url(stage.origin.serve(path, reply)).await;
+        let processed = stage.processed(&job).await;
+        assert_eq!(processed.format, ImageFormat::Png, "{declared}");
+        // What is kept of it is declared by what it is.
+        let original = stage
+            .bucket
+            .object(&keys::original_key(job.image_id, 1))
+            .await
+            .unwrap();
+        assert_eq!(original.content_type.as_deref(), Some("image/png"), "{declared}");
+    }
+}
+
+#[tokio::test]
 async fn hostile_sources_fail_each_with_its_code_and_the_worker_goes_on() {
     let stage = Stage::open().await;
     let origin = &stage.origin;

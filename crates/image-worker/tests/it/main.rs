@@ -10,6 +10,7 @@ mod addresses;
 mod backfill;
 mod binary;
 mod bounds;
+mod crashes;
 mod fetch;
 mod guard;
 mod hosts;

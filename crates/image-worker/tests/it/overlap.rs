@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::ImageErrorCode::DownloadTimeout;
 use futures_util::future::join_all;
-use image_worker::fetch::{AddressGuard, FetchError, FetchLimits, Fetcher, Lookup};
+use image_worker::fetch::{FetchError, FetchLimits, Fetcher, Lookup};
 use messages::{ImageResult, Work};
 use testkit::{Gate, Origin, Reply, eventually, pictures};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     place::Place,
-    stage::{DEADLINE, HERE, LIMITS, fetcher, verdict},
+    stage::{DEADLINE, HERE, LIMITS, fetcher, hop_guard, verdict},
 };
 
 fn png() -> Reply {
@@ -151,8 +151,7 @@ async fn a_stop_ends_the_waiting_and_no_download() {
     let stop = CancellationToken::new();
     // The provider of cryptography is installed there.
     drop(fetcher(LIMITS, HERE, Lookup::System));
-    let opened = HERE.iter().map(|network| network.parse().unwrap()).collect();
-    let guard = AddressGuard::new(opened);
+    let guard = hop_guard(HERE, &[]);
     let fetcher = Fetcher::new(limits(1), guard, Lookup::System, stop.clone()).unwrap();
     let second = async {
         eventually(DEADLINE, || async { (origin.hits("/a") == 1).then_some(()) }).await;

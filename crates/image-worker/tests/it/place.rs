@@ -33,6 +33,7 @@ pub(crate) fn variables(rabbit: &TestBroker, bucket: &TestBucket) -> HashMap<&'s
             services.s3_secret_access_key.clone(),
         ),
         ("PMS__IMAGES__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+        ("PMS__IMAGES__ALLOWED_PORTS", "[]".to_owned()),
         ("PMS__LOGGING__FORMAT", "json".to_owned()),
     ])
 }

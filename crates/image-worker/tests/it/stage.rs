@@ -12,7 +12,7 @@ use domain::{AccountId, ImageErrorCode, ImageId, ProductId};
 use image_worker::{
     configure,
     failure::Failure,
-    fetch::{AddressGuard, FetchError, FetchLimits, Fetched, Fetcher, Lookup},
+    fetch::{AddressGuard, FetchError, FetchLimits, Fetched, Fetcher, HopGuard, Lookup},
     handler::JobHandler,
     patience::{LONGEST_WAIT, PatientStore},
     process::Processor,
@@ -124,11 +124,26 @@ impl Stage {
         Self::build(LIMITS, &RETRY_DELAYS, longest_wait, detour).await
     }
 
-    /// A worker with everything decided.
+    /// A worker whose renderers are of another program.
+    pub(crate) async fn with_renderers_of(program: ChildProgram) -> Self {
+        Self::assemble(LIMITS, &RETRY_DELAYS, LONGEST_WAIT, program, |_| {}).await
+    }
+
+    /// A worker with everything decided but its renderers.
     pub(crate) async fn build(
         limits: FetchLimits,
         retry_delays: &[Duration],
         longest_wait: Duration,
+        detour: impl FnOnce(&mut S3Config),
+    ) -> Self {
+        Self::assemble(limits, retry_delays, longest_wait, worker_program(), detour).await
+    }
+
+    async fn assemble(
+        limits: FetchLimits,
+        retry_delays: &[Duration],
+        longest_wait: Duration,
+        renderers: ChildProgram,
         detour: impl FnOnce(&mut S3Config),
     ) -> Self {
         let fetcher = fetcher(limits, HERE, Lookup::System);
@@ -146,8 +161,9 @@ impl Stage {
         let handler = JobHandler::new(Processor {
             fetcher,
             renderer: Renderer::new(
-                worker_program(),
+                renderers,
                 configure::render_profile(&defaults),
+                configure::render_tuning(&defaults),
                 RenderLimits {
                     deadline: RENDER_TIMEOUT,
                     ..configure::render_limits(&defaults, CONCURRENCY)
@@ -299,17 +315,21 @@ pub(crate) fn failure_of(outcome: Result<Fetched, FetchError>) -> Failure {
     }
 }
 
-/// A fetcher that may also connect to `opened`.
+/// A fetcher that may also connect to `opened`, at any port.
 pub(crate) fn fetcher(limits: FetchLimits, opened: &[&str], lookup: Lookup) -> Fetcher {
+    fetcher_at(limits, hop_guard(opened, &[]), lookup)
+}
+
+/// A fetcher that goes where `guard` lets it.
+pub(crate) fn fetcher_at(limits: FetchLimits, guard: HopGuard, lookup: Lookup) -> Fetcher {
     let _installed = rustls::crypto::ring::default_provider().install_default();
+    Fetcher::new(limits, guard, lookup, CancellationToken::new()).unwrap()
+}
+
+/// Lets through public addresses and `opened`, at `ports`; at every one where there are none.
+pub(crate) fn hop_guard(opened: &[&str], ports: &[u16]) -> HopGuard {
     let opened = opened.iter().map(|network| network.parse().unwrap()).collect();
-    Fetcher::new(
-        limits,
-        AddressGuard::new(opened),
-        lookup,
-        CancellationToken::new(),
-    )
-    .unwrap()
+    HopGuard::new(AddressGuard::new(opened), ports.to_vec())
 }
 
 /// A broker beneath the prefix of the test.

@@ -42,7 +42,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Probe, ImagingError> {
         .map(|marker| orient::from_exif(marker.data))
         .find(|orientation| *orientation != Orientation::NoTransforms)
         .unwrap_or(Orientation::NoTransforms);
-    let decoded_bytes = u64::from(width) * u64::from(height) * 3;
+    let channels = if is_inks(jpeg.color_space()) { 4 } else { 3 };
+    let decoded_bytes = u64::from(width) * u64::from(height) * channels;
     let probe = Probe::new(
         ImageFormat::Jpeg,
         (width, height),
@@ -91,7 +92,7 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, largest: Size) -> Result<Pictu
     }
     let is_adobe = jpeg.markers().any(|marker| marker.data.starts_with(b"Adobe"));
     jpeg.scale(eighths);
-    let is_cmyk = matches!(jpeg.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);
+    let is_cmyk = is_inks(jpeg.color_space());
     let space = if is_cmyk {
         ColorSpace::JCS_CMYK
     } else {
@@ -114,6 +115,11 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, largest: Size) -> Result<Pictu
         data = colour::cmyk_to_rgb(&data, probe.icc_profile.as_deref());
     }
     Pixels::new(width, height, Channels::Rgb, data).map(Picture::Pixels)
+}
+
+/// True where a picture is stored in four inks, which are decoded as they are.
+const fn is_inks(space: ColorSpace) -> bool {
+    matches!(space, ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK)
 }
 
 /// True where brightness and colours lie apart, and nothing is finer than brightness.
@@ -141,6 +147,18 @@ fn eighths(longest: u32, longest_edge: u32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn four_inks_count_as_four_bytes_a_pixel() {
+        for (space, inks) in [(ColorSpace::JCS_CMYK, 4), (ColorSpace::JCS_RGB, 3)] {
+            let mut jpeg = mozjpeg::Compress::new(space);
+            jpeg.set_size(30, 20);
+            let mut started = jpeg.start_compress(Vec::new()).unwrap();
+            started.write_scanlines(&vec![9; 30 * 20 * inks]).unwrap();
+            let probe = header(&started.finish().unwrap()).unwrap();
+            assert_eq!(probe.decoded_bytes, 30 * 20 * inks as u64);
+        }
+    }
 
     #[test]
     fn decoding_never_goes_below_the_largest_variant() {

@@ -9,25 +9,56 @@ use domain::ImageFormat;
 use crate::{
     error::{ImagingError, encoding},
     picture::Picture,
-    profile::RenderProfile,
+    profile::{AvifProfile, JpegProfile, RenderProfile, VariantTuning, WebpProfile},
 };
 
-/// Writes a picture. Transparency is kept where the format knows it.
+/// A format, and how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Jpeg(JpegProfile),
+    Webp(WebpProfile),
+    Avif(AvifProfile),
+}
+
+impl Encoding {
+    /// How a variant with `own` ways is written in a format.
+    pub(crate) fn of(
+        format: ImageFormat,
+        profile: &RenderProfile,
+        own: VariantTuning,
+    ) -> Result<Self, ImagingError> {
+        match format {
+            ImageFormat::Jpeg => Ok(Self::Jpeg(own.jpeg.unwrap_or(profile.jpeg))),
+            ImageFormat::WebP => Ok(Self::Webp(own.webp.unwrap_or(profile.webp))),
+            ImageFormat::Avif => Ok(Self::Avif(own.avif.unwrap_or(profile.avif))),
+            ImageFormat::Png | ImageFormat::Gif => Err(ImagingError::Encode {
+                format: format.as_str(),
+                reason: "variants are not written in this format".to_owned(),
+            }),
+        }
+    }
+
+    const fn format(self) -> ImageFormat {
+        match self {
+            Self::Jpeg(_) => ImageFormat::Jpeg,
+            Self::Webp(_) => ImageFormat::WebP,
+            Self::Avif(_) => ImageFormat::Avif,
+        }
+    }
+}
+
+/// Writes a picture. Transparency is kept where the format knows it, and shows `background` elsewhere.
 pub(crate) fn encode(
     picture: &Picture,
-    format: ImageFormat,
-    profile: &RenderProfile,
+    wanted: Encoding,
+    background: [u8; 3],
 ) -> Result<Vec<u8>, ImagingError> {
-    encoding(format, || match format {
-        ImageFormat::Jpeg => match picture {
-            Picture::Pixels(pixels) => jpeg::encode(&pixels.flattened(profile.background), profile.jpeg),
-            Picture::Planes(planes) => jpeg::encode_planes(planes, profile.jpeg),
+    encoding(wanted.format(), || match wanted {
+        Encoding::Jpeg(profile) => match picture {
+            Picture::Pixels(pixels) => jpeg::encode(&pixels.flattened(background), profile),
+            Picture::Planes(planes) => jpeg::encode_planes(planes, profile),
         },
-        ImageFormat::WebP => webp::encode(picture, profile.webp),
-        ImageFormat::Avif => avif::encode(&*picture.pixels()?, profile.avif),
-        ImageFormat::Png | ImageFormat::Gif => Err(ImagingError::Encode {
-            format: format.as_str(),
-            reason: "variants are not written in this format".to_owned(),
-        }),
+        Encoding::Webp(profile) => webp::encode(picture, profile),
+        Encoding::Avif(profile) => avif::encode(&*picture.pixels()?, profile),
     })
 }

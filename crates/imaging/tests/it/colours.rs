@@ -5,20 +5,37 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
 use imaging::render;
 
 use crate::fixtures::{
-    assert_quarters, chunk, file, is_close, jpeg_cmyk, jpeg_cmyk_plain, jpeg_ycck, profile, quarters,
-    quarters_of,
+    QUARTERS, assert_colours, assert_quarters, chunk, file, is_close, jpeg_cmyk, jpeg_cmyk_plain, jpeg_ycck,
+    profile, quarters, quarters_of,
 };
 
 #[test]
 fn inks_become_colours_with_and_without_adobes_marker() {
     let picture = quarters(160, 120);
     for (name, source) in [
-        ("inverted", jpeg_cmyk(&picture, &[])),
-        ("as luminance", jpeg_ycck(&picture)),
-        ("plain", jpeg_cmyk_plain(&picture)),
+        ("inverted", jpeg_cmyk(&picture, 0, &[])),
+        ("as luminance", jpeg_ycck(&picture, 0)),
+        ("plain", jpeg_cmyk_plain(&picture, 0)),
     ] {
         let rendered = render(&source, &profile(&[160])).unwrap();
         assert_quarters(&rendered, Jpeg, 16, name);
+    }
+}
+
+#[test]
+fn black_ink_darkens_the_others_by_as_much_as_there_is_of_it() {
+    let picture = quarters(160, 120);
+    for black in [64, 128, 255] {
+        let light = |value: u8| u8::try_from(u32::from(value) * (255 - u32::from(black)) / 255).unwrap();
+        let darkened = QUARTERS.map(|colour| colour.map(light));
+        for (name, source) in [
+            ("inverted", jpeg_cmyk(&picture, black, &[])),
+            ("as luminance", jpeg_ycck(&picture, black)),
+            ("plain", jpeg_cmyk_plain(&picture, black)),
+        ] {
+            let rendered = render(&source, &profile(&[160])).unwrap();
+            assert_colours(&rendered, Jpeg, darkened, 16, &format!("{name}, {black}"));
+        }
     }
 }
 

@@ -66,32 +66,33 @@ pub(crate) fn jpeg(
     )
 }
 
-/// As a JPEG of Adobe's kind: four inks, inverted, with markers of its own.
-pub(crate) fn jpeg_cmyk(picture: &RgbImage, markers: &[(u8, Vec<u8>)]) -> Vec<u8> {
-    // No black, so each of the other inks is what the colour lacks; inverted, it is the colour.
-    let data: Vec<u8> = picture
-        .pixels()
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
-        .collect();
+/// As a JPEG of Adobe's kind: four inks, inverted, with markers of its own, and under so much black.
+pub(crate) fn jpeg_cmyk(picture: &RgbImage, black: u8, markers: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let data = inverted_inks(picture, black);
     jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, markers, |_| {})
 }
 
 /// As a JPEG of Adobe's kind: four inks, inverted, and stored as luminance, two colours and black.
-pub(crate) fn jpeg_ycck(picture: &RgbImage) -> Vec<u8> {
-    let data: Vec<u8> = picture
-        .pixels()
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
-        .collect();
+pub(crate) fn jpeg_ycck(picture: &RgbImage, black: u8) -> Vec<u8> {
+    let data = inverted_inks(picture, black);
     jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |jpeg| {
         jpeg.set_color_space(ColorSpace::JCS_YCCK);
     })
 }
 
+/// Each of the inks but black is what the colour lacks; inverted, it is the colour.
+fn inverted_inks(picture: &RgbImage, black: u8) -> Vec<u8> {
+    let pixels = picture.pixels();
+    pixels
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255 - black])
+        .collect()
+}
+
 /// As a JPEG of four inks, as they are, without Adobe's marker.
-pub(crate) fn jpeg_cmyk_plain(picture: &RgbImage) -> Vec<u8> {
-    let data: Vec<u8> = picture
-        .pixels()
-        .flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0])
+pub(crate) fn jpeg_cmyk_plain(picture: &RgbImage, black: u8) -> Vec<u8> {
+    let data: Vec<u8> = inverted_inks(picture, black)
+        .into_iter()
+        .map(|share| 255 - share)
         .collect();
     let mut bytes = jpeg_of(ColorSpace::JCS_CMYK, picture.dimensions(), &data, &[], |_| {});
     let adobe = bytes
@@ -144,7 +145,18 @@ pub(crate) fn half_clear(width: u32, height: u32) -> RgbaImage {
 
 /// Sees that a variant shows [`quarters`]; `name` says of which case, should it not.
 pub(crate) fn assert_quarters(rendered: &Rendered, format: domain::ImageFormat, tolerance: u8, name: &str) {
-    for (found, expected) in quarters_of(rendered, format).into_iter().zip(QUARTERS) {
+    assert_colours(rendered, format, QUARTERS, tolerance, name);
+}
+
+/// The same with other colours.
+pub(crate) fn assert_colours(
+    rendered: &Rendered,
+    format: domain::ImageFormat,
+    expected: [[u8; 3]; 4],
+    tolerance: u8,
+    name: &str,
+) {
+    for (found, expected) in quarters_of(rendered, format).into_iter().zip(expected) {
         assert!(
             is_close(found, expected, tolerance),
             "{name}: {found:?}, not {expected:?}"

@@ -13,11 +13,13 @@ static WATCHED: Watched = Watched;
 
 thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
+    static TOGETHER: Cell<usize> = const { Cell::new(0) };
 }
 
 fn note(size: usize) {
-    // A thread that is ending has no such variable any more.
+    // A thread that is ending has no such variables any more.
     let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
+    let _ = TOGETHER.try_with(|together| together.set(together.get().saturating_add(size)));
 }
 
 // SAFETY: every call is handed to the system's allocator as it is.
@@ -51,4 +53,11 @@ pub(crate) fn largest_allocation<T>(work: impl FnOnce() -> T) -> (T, usize) {
     LARGEST.set(0);
     let result = work();
     (result, LARGEST.get())
+}
+
+/// Does the work, and says how many bytes it asked for in all, whether it gave them back or not.
+pub(crate) fn allocated_together<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    TOGETHER.set(0);
+    let result = work();
+    (result, TOGETHER.get())
 }

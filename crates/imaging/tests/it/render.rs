@@ -5,8 +5,12 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use imaging::render;
 use moxcms::ColorProfile;
 
-use crate::fixtures::{
-    assert_quarters, exif, file, half_clear, is_close, jpeg, jpeg_cmyk, profile, quarters, quarters_of,
+use crate::{
+    fixtures::{
+        assert_quarters, chunk, exif, file, half_clear, is_close, jpeg, jpeg_cmyk, profile, quarters,
+        quarters_of,
+    },
+    riff::webp_extended,
 };
 
 #[test]
@@ -125,7 +129,7 @@ fn sixteen_bits_become_eight() {
 
 #[test]
 fn the_inks_of_a_print_become_colours() {
-    let rendered = render(&jpeg_cmyk(&quarters(160, 120), &[]), &profile(&[160])).unwrap();
+    let rendered = render(&jpeg_cmyk(&quarters(160, 120), 0, &[]), &profile(&[160])).unwrap();
     assert_quarters(&rendered, Jpeg, 14, "inks");
 }
 
@@ -143,17 +147,78 @@ fn a_wide_colour_space_is_converted() {
 
 #[test]
 fn no_metadata_comes_through() {
-    let source = jpeg(&quarters(200, 100), &[exif(1)], |_| {});
-    assert!(source.windows(3).any(|word| word == b"GPS"));
-    for variant in render(&source, &profile(&[100])).unwrap().variants {
-        for word in [b"GPS".as_slice(), b"Exif", b"EXIF", b"ICC"] {
-            assert!(
-                !variant.bytes.windows(word.len()).any(|found| found == word),
-                "{}",
-                variant.format
-            );
+    let picture = quarters(200, 100);
+    let icc = ColorProfile::new_display_p3().encode().unwrap();
+    let xmp = b"<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">of its AUTHOR</x:xmpmeta>".to_vec();
+    let (_, exif_body) = exif(1);
+    let in_jpeg = [
+        exif(1),
+        (
+            1,
+            [b"http://ns.adobe.com/xap/1.0/\0".to_vec(), xmp.clone()].concat(),
+        ),
+        (2, [b"ICC_PROFILE\0\x01\x01".to_vec(), icc.clone()].concat()),
+        (13, b"Photoshop 3.0\0 of its AUTHOR".to_vec()),
+    ];
+    let mut in_png = file(picture.clone(), ImageFormat::Png);
+    let chunks = [
+        chunk(*b"tEXt", b"Comment\0GPS of its AUTHOR"),
+        chunk(
+            *b"iTXt",
+            &[b"XML:com.adobe.xmp\0\0\0\0\0".to_vec(), xmp.clone()].concat(),
+        ),
+        chunk(*b"eXIf", &exif_body[6..]),
+    ];
+    in_png.splice(33..33, chunks.concat());
+    let in_webp = webp_extended(
+        &picture,
+        0x2c,
+        &[(b"ICCP", &icc), (b"EXIF", &exif_body), (b"XMP ", &xmp)],
+    );
+    let plain = jpeg(&picture, &[in_jpeg[0].clone(), in_jpeg[1].clone()], |_| {});
+    for (name, source) in [
+        ("jpeg in its planes", plain),
+        ("jpeg", jpeg(&picture, &in_jpeg, |_| {})),
+        ("png", in_png),
+        ("webp", in_webp),
+    ] {
+        for word in [b"GPS".as_slice(), b"AUTHOR", b"xmpmeta"] {
+            assert!(holds(&source, word), "{name} has nothing to lose");
+        }
+        let mut wanted = profile(&[100]);
+        wanted.variants[0].formats.push(domain::ImageFormat::Avif);
+        let rendered = render(&source, &wanted).unwrap();
+        assert_eq!(rendered.variants.len(), 3);
+        for variant in rendered.variants {
+            for word in [
+                b"GPS".as_slice(),
+                b"AUTHOR",
+                b"xmpmeta",
+                b"http",
+                b"Exif",
+                b"EXIF",
+                b"eXIf",
+                b"XMP",
+                b"ICC_PROFILE",
+                b"ICCP",
+                b"acsp",
+                b"Photoshop",
+                b"Comment",
+            ] {
+                let word_found = holds(&variant.bytes, word);
+                assert!(
+                    !word_found,
+                    "{name}: {:?} in {}",
+                    word.escape_ascii().to_string(),
+                    variant.format
+                );
+            }
         }
     }
+}
+
+fn holds(bytes: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find(bytes, word).is_some()
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use domain::ImageFormat::{Avif, Jpeg, WebP};
 use image::{ImageFormat, Rgb, RgbImage};
-use imaging::{Fit, RenderProfile, Rendered, RenderedVariant, VariantProfile, render};
+use imaging::{
+    AvifProfile, Fit, JpegProfile, RenderProfile, Rendered, RenderedVariant, Tuning, VariantProfile,
+    VariantTuning, WebpProfile, render, render_tuned,
+};
 
 use crate::fixtures::{exif, file, half_clear, is_close, jpeg, profile, quarters};
 
@@ -160,6 +163,78 @@ fn each_variant_has_its_own_formats() {
         [("both", Jpeg), ("both", WebP), ("modern", WebP), ("modern", Avif)]
     );
     assert_eq!(rendered.variants[1].bytes, rendered.variants[2].bytes);
+}
+
+#[test]
+fn each_variant_is_written_in_its_own_way_where_it_has_one() {
+    // Of one size, so that each file is written once for all that want the same.
+    let variants = ["plain", "coarse", "small", "also plain"].map(|name| VariantProfile {
+        formats: vec![Jpeg, WebP, Avif],
+        ..variant(name, (96, 96), Fit::Contain)
+    });
+    let profile = wanted(variants.to_vec());
+    let coarse = VariantTuning {
+        jpeg: Some(JpegProfile { quality: 20 }),
+        webp: Some(WebpProfile {
+            quality: 20,
+            method: 2,
+        }),
+        avif: Some(AvifProfile {
+            quality: 20,
+            speed: 10,
+        }),
+    };
+    let small = VariantTuning {
+        webp: Some(WebpProfile {
+            quality: 90,
+            method: 6,
+        }),
+        ..VariantTuning::default()
+    };
+    let tuning: Tuning = [("coarse", coarse), ("small", small)]
+        .map(|(name, own)| (name.to_owned(), own))
+        .into_iter()
+        .collect();
+    let noise = RgbImage::from_fn(160, 120, |x, y| {
+        Rgb([(x * 7 + y * 3) as u8, (x * y) as u8, (x ^ (y * 5)) as u8])
+    });
+    let source = file(noise, ImageFormat::Png);
+    let rendered = render_tuned(&source, &profile, &tuning).unwrap();
+    let bytes = |name: &str, format| {
+        let mut variants = rendered.variants.iter();
+        let found = variants.find(|variant| variant.name == name && variant.format == format);
+        &found.unwrap().bytes
+    };
+    // What is made where all are written so.
+    let all_coarse = RenderProfile {
+        jpeg: coarse.jpeg.unwrap(),
+        webp: coarse.webp.unwrap(),
+        avif: coarse.avif.unwrap(),
+        ..profile.clone()
+    };
+    let (fine, coarse) = (
+        render(&source, &profile).unwrap(),
+        render(&source, &all_coarse).unwrap(),
+    );
+    for (place, format) in [Jpeg, WebP, Avif].into_iter().enumerate() {
+        assert_eq!(bytes("plain", format), &fine.variants[place].bytes, "{format}");
+        assert_eq!(
+            bytes("also plain", format),
+            &fine.variants[place].bytes,
+            "{format}"
+        );
+        assert_eq!(bytes("coarse", format), &coarse.variants[place].bytes, "{format}");
+        assert!(
+            bytes("coarse", format).len() < bytes("plain", format).len(),
+            "{format}"
+        );
+        // Only WebP, and only its method, is another.
+        assert_eq!(
+            bytes("small", format) == bytes("plain", format),
+            format != WebP,
+            "{format}"
+        );
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(super) fn validate(settings: &Settings, program: Program, ledger: &mut Ledge
     times_nest(settings, ledger);
     variants_are_distinct(settings, ledger);
     something_is_made(settings, ledger);
+    own_ways_are_gone(settings, ledger);
     renderers_have_work(settings, ledger);
 }
 
@@ -171,6 +172,23 @@ fn variants_are_distinct(settings: &Settings, ledger: &mut Ledger) {
     let names: BTreeSet<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
     let complaint = Complaint::new("has two variants of one name", "give each a name of its own");
     ledger.require(names.len() == variants.len(), &["images.variants"], &complaint);
+}
+
+/// Quality for a format that a variant is not made in is a mistake about one of them.
+fn own_ways_are_gone(settings: &Settings, ledger: &mut Ledger) {
+    let images = &settings.images;
+    for variant in &images.variants {
+        let formats = images.formats.of(variant);
+        for (format, word) in variant.own_ways() {
+            let name = &variant.name;
+            let complaint = Complaint::new(
+                format!("says how {name} is made in {word}, which it is not made in"),
+                format!("add {word} to the formats of {name}, or take {word} from it"),
+            );
+            let involved = ["images.variants", "images.formats"];
+            ledger.require(formats.contains(&format), &involved, &complaint);
+        }
+    }
 }
 
 /// A renderer works on one of the pictures that are in flight.

@@ -1,13 +1,22 @@
 //! `images`: what the image workers accept and make.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::fault::Complaint;
+use super::parse;
 use super::section::Section;
 use super::variants::{Format, Variant};
+
+/// Of every format.
+pub(super) const QUALITY: RangeInclusive<u8> = 1..=100;
+/// Of WebP: from fast to small.
+pub(super) const METHOD: RangeInclusive<u8> = 0..=6;
+/// Of AVIF: from small to fast.
+pub(super) const SPEED: RangeInclusive<u8> = 1..=10;
 
 /// What the image workers accept and make.
 #[derive(Clone, Debug)]
@@ -24,6 +33,8 @@ pub struct Images {
     pub max_pixels: u64,
     /// Networks that are not public and that sources may lie in all the same.
     pub allowed_networks: Vec<IpNet>,
+    /// Ports that sources may be fetched from; every one where there are none.
+    pub allowed_ports: Vec<u16>,
     /// To connect to a source.
     pub connect_timeout: Duration,
     /// The longest silence within a download.
@@ -119,6 +130,9 @@ impl Images {
             max_uploads: section.number("max_uploads", "a number of uploads", 1..=1_000),
             max_pixels: section.number("max_pixels", "a number of pixels", 1..=1_000_000_000),
             allowed_networks: section.list("allowed_networks", 0..=64, network),
+            allowed_ports: section.list("allowed_ports", 0..=64, |text| {
+                parse::number(text, "a port", &(1..=u16::MAX))
+            }),
             connect_timeout: section.duration("connect_timeout", tenth..=minute),
             idle_timeout: section.duration("idle_timeout", tenth..=5 * minute),
             total_timeout: section.duration("total_timeout", second..=60 * minute),
@@ -149,19 +163,19 @@ impl Formats {
         let mut jpeg = section.section("jpeg");
         let jpeg = Jpeg {
             enabled: jpeg.flag("enabled"),
-            quality: jpeg.number("quality", "a number", 1..=100),
+            quality: jpeg.number("quality", "a number", QUALITY),
         };
         let mut webp = section.section("webp");
         let webp = Webp {
             enabled: webp.flag("enabled"),
-            quality: webp.number("quality", "a number", 1..=100),
-            method: webp.number("method", "a number", 0..=6),
+            quality: webp.number("quality", "a number", QUALITY),
+            method: webp.number("method", "a number", METHOD),
         };
         let mut avif = section.section("avif");
         let avif = Avif {
             enabled: avif.flag("enabled"),
-            quality: avif.number("quality", "a number", 1..=100),
-            speed: avif.number("speed", "a number", 1..=10),
+            quality: avif.number("quality", "a number", QUALITY),
+            speed: avif.number("speed", "a number", SPEED),
         };
         Self { jpeg, webp, avif }
     }

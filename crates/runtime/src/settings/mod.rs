@@ -55,7 +55,7 @@ pub use redis::Redis;
 pub use server::{ForwardedHeader, Server};
 pub use source::{Source, Sources};
 pub use unreachable::Unreachable;
-pub use variants::{Fit, Format, Variant};
+pub use variants::{Fit, Format, OwnAvif, OwnJpeg, OwnWebp, Variant};
 pub use webhooks::Webhooks;
 
 /// Every setting of both binaries. `Debug` shows no secret, so it may be logged.

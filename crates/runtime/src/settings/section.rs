@@ -102,6 +102,14 @@ impl<'ledger> Section<'ledger> {
         self.parsed(key, |text| parse::number(text, what, &bounds))
     }
 
+    /// A number within bounds, or nothing.
+    pub(super) fn optional_number<N>(&mut self, key: &'static str, bounds: RangeInclusive<N>) -> Option<N>
+    where
+        N: FromStr + PartialOrd + Display,
+    {
+        self.optional(key, |text| parse::number(text, "a number", &bounds))
+    }
+
     /// A length of time within bounds.
     pub(super) fn duration(&mut self, key: &'static str, bounds: RangeInclusive<Duration>) -> Duration {
         self.parsed(key, |text| parse::duration(text, &bounds))
@@ -163,6 +171,28 @@ impl<'ledger> Section<'ledger> {
             }
         }
         entries
+    }
+
+    /// A small section, or nothing.
+    pub(super) fn optional_entry<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        match self.take(key)? {
+            Value::Empty(..) => None,
+            Value::Dict(_, values) => {
+                let mut entry = Section::new(self.path(key), values, self.ledger);
+                let found = read(&mut entry);
+                entry.reject_unread();
+                Some(found)
+            }
+            value => {
+                let complaint = Complaint::new("is not a map", "write it as {key: value, …}");
+                self.complain(key, &value, Sight::Open, &complaint);
+                None
+            }
+        }
     }
 
     /// The entries of a map whose keys are the user's own.

@@ -1,6 +1,7 @@
 //! `images.variants`: what is made of each picture.
 
 use super::fault::Complaint;
+use super::images::{METHOD, QUALITY, SPEED};
 use super::parse;
 use super::section::Section;
 
@@ -20,6 +21,37 @@ pub struct Variant {
     pub fit: Fit,
     /// What it is made in, instead of the formats that are enabled; those where it is empty.
     pub formats: Vec<Format>,
+    /// How it is made in JPEG, where it has a way of its own.
+    pub jpeg: Option<OwnJpeg>,
+    /// How it is made in WebP, where it has a way of its own.
+    pub webp: Option<OwnWebp>,
+    /// How it is made in AVIF, where it has a way of its own.
+    pub avif: Option<OwnAvif>,
+}
+
+/// A variant's own way of JPEG. What is none is as in `images.formats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnJpeg {
+    /// From 1 to 100.
+    pub quality: Option<u8>,
+}
+
+/// A variant's own way of WebP. What is none is as in `images.formats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnWebp {
+    /// From 1 to 100.
+    pub quality: Option<u8>,
+    /// From 0 (fast) to 6 (small).
+    pub method: Option<u8>,
+}
+
+/// A variant's own way of AVIF. What is none is as in `images.formats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnAvif {
+    /// From 1 to 100.
+    pub quality: Option<u8>,
+    /// From 1 (small) to 10 (fast).
+    pub speed: Option<u8>,
 }
 
 /// How a picture comes into a box.
@@ -52,6 +84,17 @@ impl Variant {
         let mut formats = entry.list("formats", 0..=3, format);
         formats.sort_unstable();
         formats.dedup();
+        let jpeg = entry.optional_entry("jpeg", |own| OwnJpeg {
+            quality: own.optional_number("quality", QUALITY),
+        });
+        let webp = entry.optional_entry("webp", |own| OwnWebp {
+            quality: own.optional_number("quality", QUALITY),
+            method: own.optional_number("method", METHOD),
+        });
+        let avif = entry.optional_entry("avif", |own| OwnAvif {
+            quality: own.optional_number("quality", QUALITY),
+            speed: own.optional_number("speed", SPEED),
+        });
         let has = (entry.has("longest_edge"), entry.has("box"));
         let neither = Complaint::new(", nor is box", "give one of them, such as longest_edge: 800");
         entry.require(has != (false, false), "longest_edge", &neither);
@@ -69,7 +112,20 @@ impl Variant {
             height,
             fit: fit.unwrap_or_default(),
             formats,
+            jpeg,
+            webp,
+            avif,
         }
+    }
+
+    /// The formats that it has a way of its own for, with their names in the settings.
+    pub(super) fn own_ways(&self) -> impl Iterator<Item = (Format, &'static str)> {
+        let ways = [
+            (self.jpeg.is_some(), (Format::Jpeg, "jpeg")),
+            (self.webp.is_some(), (Format::Webp, "webp")),
+            (self.avif.is_some(), (Format::Avif, "avif")),
+        ];
+        ways.into_iter().filter_map(|(has, way)| has.then_some(way))
     }
 }
 

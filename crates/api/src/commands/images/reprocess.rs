@@ -55,6 +55,11 @@ pub(super) async fn reprocess(settings: &Settings, chosen: Reprocess) -> anyhow:
     };
     let wanted = async |after| images_reprocess_page(&database, &choice, after, PAGE).await;
     let total = count(wanted).await?;
+    if let (StoredVariants::Lacking { name, .. }, 0) = (&choice.stored, total) {
+        say(&format!(
+            "Nothing to do for the variant {name:?}. After a change of its size or quality, which cannot be seen, give --all."
+        ));
+    }
     if chosen.dry_run {
         say(&format!("Pictures to be made again: {total}"));
         return Ok(true);

@@ -15,7 +15,7 @@ use crate::{
         problem::{Problem, ProblemBody},
         query, to_the_end,
     },
-    products::{ProductBody, ProductError, batch::create_products, create::CreateAnswer},
+    products::{ProductBody, ProductError, batch::create_products},
 };
 
 /// Products to be.
@@ -104,12 +104,7 @@ pub(super) async fn batch(
         create_products(&catalogue, account, &cause, items, claim.as_ref(), answer).await
     })
     .await?;
-    let (answer, replayed) = match created {
-        CreateAnswer::Fresh(answer) => (answer, false),
-        CreateAnswer::Replayed(answer) => (answer, true),
-    };
-    let mut response = idempotency::respond(&answer, replayed);
-    Ok(response.insert_header(CACHE_CONTROL).body(answer.body))
+    Ok(idempotency::respond(created, CACHE_CONTROL))
 }
 
 fn render(

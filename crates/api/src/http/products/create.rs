@@ -12,11 +12,7 @@ use crate::{
         conditional::etag, context::RequestContext, idempotency, json::JsonBody, problem::Problem, query,
         to_the_end,
     },
-    products::{
-        ProductBody,
-        catalogue::Rendered,
-        create::{CreateAnswer, create_product},
-    },
+    products::{ProductBody, catalogue::Rendered, create::create_product},
     vocabulary,
 };
 
@@ -119,10 +115,5 @@ pub(super) async fn create(
         create_product(&catalogue, account, &cause, &body.value, claim.as_ref(), answer).await
     })
     .await?;
-    let (answer, replayed) = match created {
-        CreateAnswer::Fresh(answer) => (answer, false),
-        CreateAnswer::Replayed(answer) => (answer, true),
-    };
-    let mut response = idempotency::respond(&answer, replayed);
-    Ok(response.insert_header(CACHE_CONTROL).body(answer.body))
+    Ok(idempotency::respond(created, CACHE_CONTROL))
 }

@@ -4,20 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, post}
 use domain::WebhookEndpoint;
 use secrecy::SecretString;
 use serde::Deserialize;
-use storage_postgres::StoredAnswer;
 use utoipa::ToSchema;
 
-use super::{Catalogue, NO_STORE};
+use super::{Catalogue, NO_STORE, with_secret};
 use crate::{
-    http::{
-        conditional::etag, context::RequestContext, idempotency, json::JsonBody, problem::Problem, query,
-        to_the_end,
-    },
+    http::{context::RequestContext, idempotency, json::JsonBody, problem::Problem, query, to_the_end},
     vocabulary,
-    webhooks::{
-        body::EndpointWithSecretBody,
-        endpoints::{CreateAnswer, create_endpoint},
-    },
+    webhooks::{body::EndpointWithSecretBody, endpoints::create_endpoint},
 };
 
 /// An endpoint to be. Every field that is not named here is a fault.
@@ -50,7 +43,8 @@ pub(super) struct NewEndpointBody {
 /// Create an endpoint.
 ///
 /// From now on, what you ask for is sent there as `POST`, signed after
-/// [Standard Webhooks](https://www.standardwebhooks.com) with the secret in this answer, which is shown this once.
+/// [Standard Webhooks](https://www.standardwebhooks.com) with the secret in this answer, which is shown this once, and again
+/// to a repetition with the same `Idempotency-Key`.
 ///
 /// The body is `{"type":"product.updated","timestamp":"…","data":{"id":"…","version":7}}`: `data` names the product (for
 /// `image.…`, the picture, and its product as `product_id`) and the version that the product was of then. Read the
@@ -81,27 +75,16 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
     let claim = idempotency::claim(&request, &context, &body)?;
-    let answer = |endpoint: &WebhookEndpoint, secret: &SecretString| StoredAnswer {
-        status: StatusCode::CREATED.as_u16(),
-        headers: vec![
-            (
-                header::LOCATION.to_string(),
-                format!("/api/v1/webhook-endpoints/{}", endpoint.id),
-            ),
-            (header::ETAG.to_string(), etag(endpoint.version)),
-        ],
-        // These types always have a JSON form.
-        body: serde_json::to_vec(&EndpointWithSecretBody::new(endpoint, secret)).unwrap_or_default(),
+    let answer = |endpoint: &WebhookEndpoint, secret: &SecretString| {
+        let mut answer = with_secret(StatusCode::CREATED, endpoint, secret);
+        let location = format!("/api/v1/webhook-endpoints/{}", endpoint.id);
+        answer.headers.push((header::LOCATION.to_string(), location));
+        answer
     };
     let created = to_the_end(async move {
         let database = &catalogue.database;
         create_endpoint(database, context.account, &body.value, claim.as_ref(), answer).await
     })
     .await?;
-    let (answer, replayed) = match created {
-        CreateAnswer::Fresh(answer) => (answer, false),
-        CreateAnswer::Replayed(answer) => (answer, true),
-    };
-    let mut response = idempotency::respond(&answer, replayed);
-    Ok(response.insert_header(NO_STORE).body(answer.body))
+    Ok(idempotency::respond(created, NO_STORE))
 }

@@ -13,16 +13,23 @@ mod update;
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, http::header, web};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::{StatusCode, header},
+    web,
+};
 use domain::{WebhookDeliveryId, WebhookEndpoint, WebhookEndpointId};
-use storage_postgres::WebhookDelivery;
+use secrecy::SecretString;
+use serde::Serialize;
+use storage_postgres::{StoredAnswer, WebhookDelivery};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     conditional::{CACHE_CONTROL, etag},
     problem::Problem,
 };
-use crate::webhooks::body::{DeliveryBody, EndpointBody};
+use crate::webhooks::body::{DeliveryBody, EndpointBody, EndpointWithSecretBody};
 
 /// The addresses of endpoints and their deliveries.
 pub(super) fn configure(config: &mut ServiceConfig<'_>) {
@@ -83,8 +90,25 @@ fn show(endpoint: &WebhookEndpoint) -> HttpResponse {
         .json(EndpointBody::new(endpoint))
 }
 
-fn accept(delivery: &WebhookDelivery) -> HttpResponse {
-    HttpResponse::Accepted()
-        .insert_header(CACHE_CONTROL)
-        .json(DeliveryBody::new(delivery))
+/// The answer to whoever has something delivered.
+fn accepted(delivery: &WebhookDelivery) -> StoredAnswer {
+    StoredAnswer {
+        status: StatusCode::ACCEPTED.as_u16(),
+        headers: Vec::new(),
+        body: json(&DeliveryBody::new(delivery)),
+    }
+}
+
+/// The answer to whoever has made a secret.
+fn with_secret(status: StatusCode, endpoint: &WebhookEndpoint, secret: &SecretString) -> StoredAnswer {
+    StoredAnswer {
+        status: status.as_u16(),
+        headers: vec![(header::ETAG.to_string(), etag(endpoint.version))],
+        body: json(&EndpointWithSecretBody::new(endpoint, secret)),
+    }
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    // These types always have a JSON form.
+    serde_json::to_vec(body).unwrap_or_default()
 }

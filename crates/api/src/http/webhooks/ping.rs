@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, post};
 
-use super::{Catalogue, EndpointPath, accept};
+use super::{CACHE_CONTROL, Catalogue, EndpointPath, accepted};
 use crate::{
-    http::{context::RequestContext, problem::Problem, query, to_the_end},
+    http::{context::RequestContext, idempotency, problem::Problem, query, to_the_end},
     webhooks::{body::DeliveryBody, deliveries},
 };
 
@@ -14,9 +14,14 @@ use crate::{
 #[utoipa::path(
     tag = "Webhooks",
     operation_id = "pingWebhookEndpoint",
-    params(("id" = uuid::Uuid, Path, description = "The endpoint")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes repetitions of this request answer as its first did, for 24 hours"),
+    ),
     responses(
-        (status = 202, body = DeliveryBody, description = "It is on its way"),
+        (status = 202, body = DeliveryBody, description = "It is on its way", headers(
+            ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key asked for it"),
+        )),
     ),
 )]
 #[post("/webhook-endpoints/{id}/ping")]
@@ -27,8 +32,11 @@ pub(super) async fn ping(
     path: EndpointPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let delivery =
-        to_the_end(async move { deliveries::ping(&catalogue.database, context.account, path.0).await })
-            .await?;
-    Ok(accept(&delivery))
+    let claim = idempotency::claim_without_body(&request, &context)?;
+    let asked = to_the_end(async move {
+        let database = &catalogue.database;
+        deliveries::ping(database, context.account, path.0, claim.as_ref(), accepted).await
+    })
+    .await?;
+    Ok(idempotency::respond(asked, CACHE_CONTROL))
 }

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, post};
 
-use super::{Catalogue, DeliveryPath, accept};
+use super::{CACHE_CONTROL, Catalogue, DeliveryPath, accepted};
 use crate::{
-    http::{context::RequestContext, problem::Problem, query, to_the_end},
+    http::{context::RequestContext, idempotency, problem::Problem, query, to_the_end},
     webhooks::{body::DeliveryBody, deliveries},
 };
 
@@ -17,9 +17,12 @@ use crate::{
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("delivery_id" = uuid::Uuid, Path, description = "The delivery"),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes repetitions of this request answer as its first did, for 24 hours"),
     ),
     responses(
-        (status = 202, body = DeliveryBody, description = "It is on its way"),
+        (status = 202, body = DeliveryBody, description = "It is on its way", headers(
+            ("Idempotency-Replayed" = String, description = "`true` where an earlier request with the same key asked for it"),
+        )),
     ),
 )]
 #[post("/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver")]
@@ -30,10 +33,12 @@ pub(super) async fn redeliver(
     path: DeliveryPath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    let delivery = to_the_end(async move {
+    let claim = idempotency::claim_without_body(&request, &context)?;
+    let asked = to_the_end(async move {
         let DeliveryPath(endpoint, delivery) = path;
-        deliveries::redeliver(&catalogue.database, context.account, endpoint, delivery).await
+        let (database, account) = (&catalogue.database, context.account);
+        deliveries::redeliver(database, account, endpoint, delivery, claim.as_ref(), accepted).await
     })
     .await?;
-    Ok(accept(&delivery))
+    Ok(idempotency::respond(asked, CACHE_CONTROL))
 }

@@ -8,7 +8,10 @@ use storage_postgres::{
 };
 
 use super::draft;
-use crate::products::{Catalogue, ProductError, catalogue::Rendered, create::CreateAnswer};
+use crate::{
+    answered::Answered,
+    products::{Catalogue, ProductError, catalogue::Rendered},
+};
 
 /// Adds a picture to a product, and asks for it to be made, in one transaction.
 ///
@@ -24,7 +27,7 @@ pub async fn add_image(
     body: &Value,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(ImageId, Rendered) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     let new = draft::read_new(body).map_err(ProductError::Invalid)?;
     let added = AddedImage {
         id: ImageId::generate(),
@@ -43,7 +46,7 @@ pub(super) async fn add(
     cause: &Cause,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(ImageId, Rendered) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     let render = |product: &_| answer(added.id, catalogue.render_image(product, added.id));
     match image_add(
         &catalogue.database,
@@ -60,9 +63,9 @@ pub(super) async fn add(
             let change = Change::of_product(ChangeEvent::ProductUpdated, account, product, after.version);
             catalogue.changed(change.at(after.updated_at)).await;
             tracing::info!(product_id = %product, image_id = %added.id, version = after.version, "picture added");
-            Ok(CreateAnswer::Fresh(render(&after)))
+            Ok(Answered::Fresh(render(&after)))
         }
-        ImagePosted::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
+        ImagePosted::Replayed(answer) => Ok(Answered::Replayed(answer)),
         ImagePosted::KeyInUse => Err(ProductError::KeyInUse),
         ImagePosted::KeyReused => Err(ProductError::KeyReused),
         ImagePosted::NotFound => Err(ProductError::NotFound),

@@ -3,7 +3,10 @@
 use domain::{AccountId, Change, ChangeEvent, ImageId, ProductId};
 use storage_postgres::{Cause, IdempotencyClaim, ImageNotFailed, ImagePosted, StoredAnswer, image_retry};
 
-use crate::products::{Catalogue, ProductError, catalogue::Rendered, create::CreateAnswer};
+use crate::{
+    answered::Answered,
+    products::{Catalogue, ProductError, catalogue::Rendered},
+};
 
 /// Asks for a picture that has failed as if it were new, in one transaction.
 ///
@@ -19,16 +22,16 @@ pub async fn retry_image(
     cause: &Cause,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(Rendered) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     let render = |product: &_| answer(catalogue.render_image(product, id));
     match image_retry(&catalogue.database, account, product, id, cause, claim, &render).await? {
         ImagePosted::Fresh(after) => {
             let change = Change::of_product(ChangeEvent::ProductUpdated, account, product, after.version);
             catalogue.changed(change.at(after.updated_at)).await;
             tracing::info!(product_id = %product, image_id = %id, version = after.version, "picture tried again");
-            Ok(CreateAnswer::Fresh(render(&after)))
+            Ok(Answered::Fresh(render(&after)))
         }
-        ImagePosted::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
+        ImagePosted::Replayed(answer) => Ok(Answered::Replayed(answer)),
         ImagePosted::KeyInUse => Err(ProductError::KeyInUse),
         ImagePosted::KeyReused => Err(ProductError::KeyReused),
         ImagePosted::NotFound => Err(ProductError::NoSuchImage),

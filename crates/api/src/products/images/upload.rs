@@ -12,7 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::add::add;
 use crate::{
-    products::{Catalogue, ProductError, catalogue::Rendered, create::CreateAnswer},
+    answered::Answered,
+    products::{Catalogue, ProductError, catalogue::Rendered},
     uploads::{Spooled, Uploads},
 };
 
@@ -67,10 +68,10 @@ pub async fn upload_image(
     upload: Upload,
     claim: Option<&IdempotencyClaim>,
     answer: impl Fn(ImageId, Rendered) -> StoredAnswer,
-) -> Result<CreateAnswer, ProductError> {
+) -> Result<Answered, ProductError> {
     if let Some(claim) = claim {
         match idempotency_find(&catalogue.database, claim).await? {
-            Some(KnownKey::Answered(answer)) => return Ok(CreateAnswer::Replayed(answer)),
+            Some(KnownKey::Answered(answer)) => return Ok(Answered::Replayed(answer)),
             Some(KnownKey::Reused) => return Err(ProductError::KeyReused),
             None => {}
         }
@@ -106,10 +107,10 @@ pub async fn upload_image(
 }
 
 /// True where it is certain that the picture was not added. A database that went away may have committed it.
-fn is_in_vain(outcome: &Result<CreateAnswer, ProductError>) -> bool {
+fn is_in_vain(outcome: &Result<Answered, ProductError>) -> bool {
     match outcome {
-        Ok(CreateAnswer::Fresh(_)) | Err(ProductError::StoreTimeout) => false,
+        Ok(Answered::Fresh(_)) | Err(ProductError::StoreTimeout) => false,
         Err(ProductError::Storage(StorageError::Unavailable(_))) => false,
-        Ok(CreateAnswer::Replayed(_)) | Err(_) => true,
+        Ok(Answered::Replayed(_)) | Err(_) => true,
     }
 }

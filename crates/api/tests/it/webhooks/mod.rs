@@ -5,6 +5,7 @@ mod endpoints;
 mod log;
 mod outages;
 mod receiver;
+mod repetitions;
 mod safety;
 mod signature;
 

@@ -19,8 +19,8 @@ use tokio::{
 pub(crate) enum Conduct {
     /// With this status.
     Status(u16),
-    /// By sending the caller elsewhere.
-    Redirect(String),
+    /// With this status, which sends the caller elsewhere.
+    Redirect(u16, String),
     /// Never.
     Silence,
     /// 200, and then a body without end.
@@ -122,8 +122,10 @@ async fn serve(mut stream: TcpStream, memory: &Mutex<Memory>) -> io::Result<()> 
         Conduct::Status(status) => {
             format!("HTTP/1.1 {status} Because\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
         }
-        Conduct::Redirect(to) => {
-            format!("HTTP/1.1 307 There\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        Conduct::Redirect(status, to) => {
+            format!(
+                "HTTP/1.1 {status} There\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
         }
         Conduct::Silence => return std::future::pending().await,
         Conduct::Endless => {

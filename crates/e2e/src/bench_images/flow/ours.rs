@@ -129,6 +129,7 @@ fn settings(job: &Job) -> Variables {
     let mut settings = vec![
         ("PMS__WORKER__CONCURRENCY", CONCURRENCY.to_string()),
         ("PMS__IMAGES__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+        ("PMS__IMAGES__ALLOWED_PORTS", "[]".to_owned()),
         // The peer stores the variants and no more.
         ("PMS__IMAGES__KEEP_ORIGINALS", "false".to_owned()),
         ("PMS__LOGGING__FORMAT", "json".to_owned()),

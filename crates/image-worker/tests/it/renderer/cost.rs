@@ -29,7 +29,12 @@ async fn isolation_of_one_photograph_of_twelve_megapixels() {
         deadline: DEADLINE,
         source_bytes: 20 << 20,
     };
-    let renderer = Renderer::new(worker_program(), profile.clone(), limits);
+    let renderer = Renderer::new(
+        worker_program(),
+        profile.clone(),
+        imaging::Tuning::default(),
+        limits,
+    );
     let (mut here, mut there) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let (begun, used) = (Instant::now(), cpu_seconds());

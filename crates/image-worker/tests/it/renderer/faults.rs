@@ -11,6 +11,7 @@ use bytes::Bytes;
 use domain::ImageErrorCode::{ProcessingCrashed, ProcessingTimeout};
 use futures_util::future::join_all;
 use image_worker::render::{ChildProgram, RenderLimits, Renderer};
+use imaging::Tuning;
 use nix::{
     sys::signal::{Signal, kill as send},
     unistd::Pid,
@@ -81,7 +82,12 @@ async fn the_second_try_is_in_a_process_that_has_seen_no_other_picture() {
 
 #[tokio::test]
 async fn a_renderer_that_ends_before_its_first_picture_is_not_that_pictures_fault() {
-    let renderer = Renderer::new(ChildProgram::at("/bin/false", [""; 0]), profile(), limits(1));
+    let renderer = Renderer::new(
+        ChildProgram::at("/bin/false", [""; 0]),
+        profile(),
+        Tuning::default(),
+        limits(1),
+    );
     let failure = renderer.render(Bytes::from_static(b"any")).await.unwrap_err();
     assert_eq!((failure.code, failure.is_passing), (ProcessingCrashed, true));
     assert!(
@@ -214,7 +220,7 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
 #[tokio::test]
 async fn a_program_that_cannot_be_started_is_not_the_pictures_fault() {
     let program = ChildProgram::at("/nonexistent/renderer", ["x"]);
-    let renderer = Renderer::new(program, profile(), limits(1));
+    let renderer = Renderer::new(program, profile(), Tuning::default(), limits(1));
     let failure = renderer
         .render(Bytes::from_static(b"a picture"))
         .await

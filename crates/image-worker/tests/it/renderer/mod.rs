@@ -18,7 +18,7 @@ use image_worker::{
     failure::Failure,
     render::{ChildProgram, RenderLimits, Renderer},
 };
-use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, VariantProfile, WebpProfile};
+use imaging::{AvifProfile, Fit, JpegProfile, RenderProfile, Tuning, VariantProfile, WebpProfile};
 
 use crate::stage::DEADLINE;
 
@@ -73,7 +73,7 @@ impl Faulty {
         let mark = format!("of-test-{}-{number}-", process::id());
         let program = ChildProgram::at(faulty_path(), [&mark]);
         Self {
-            renderer: Renderer::new(program, profile(), limits),
+            renderer: Renderer::new(program, profile(), Tuning::default(), limits),
             mark,
         }
     }
@@ -111,7 +111,7 @@ fn marked(mark: &str) -> Vec<u32> {
 }
 
 /// Beside the folder of the tests' executables. `cargo test` builds it, but for `cargo test --test it`.
-fn faulty_path() -> PathBuf {
+pub(crate) fn faulty_path() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let built = own.parent().and_then(|deps| deps.parent()).unwrap();
     let path = built.join("examples/faulty-renderer");

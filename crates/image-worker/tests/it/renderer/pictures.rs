@@ -9,7 +9,7 @@ use domain::{
 };
 use futures_util::future::join_all;
 use image_worker::render::Renderer;
-use imaging::{Rendered, StepTimings};
+use imaging::{JpegProfile, Rendered, StepTimings, Tuning, VariantTuning};
 use testkit::{eventually, pictures};
 
 use super::{Faulty, limits, profile};
@@ -27,10 +27,15 @@ async fn a_process_makes_what_this_one_would_make_byte_for_byte() {
     let mut wanted = profile();
     // Its encoder could use threads, which a renderer may not start.
     wanted.variants[1].formats.push(ImageFormat::Avif);
-    let renderer = Renderer::new(worker_program(), wanted.clone(), limits(1));
+    let own = VariantTuning {
+        jpeg: Some(JpegProfile { quality: 30 }),
+        ..VariantTuning::default()
+    };
+    let tuning: Tuning = [("small".to_owned(), own)].into_iter().collect();
+    let renderer = Renderer::new(worker_program(), wanted.clone(), tuning.clone(), limits(1));
     let photograph = fs::read(pictures::photograph_small()).unwrap();
     for source in [photograph, pictures::png(300, 200, [10, 200, 30])] {
-        let here = imaging::render(&source, &wanted).unwrap();
+        let here = imaging::render_tuned(&source, &wanted, &tuning).unwrap();
         assert!(here.variants.iter().all(|variant| !variant.bytes.is_empty()));
         let there = renderer.render(Bytes::from(source)).await.unwrap();
         assert_eq!(untimed(there), untimed(here));
@@ -39,7 +44,7 @@ async fn a_process_makes_what_this_one_would_make_byte_for_byte() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_picture_is_told_as_it_is_here() {
-    let renderer = Renderer::new(worker_program(), profile(), limits(1));
+    let renderer = Renderer::new(worker_program(), profile(), Tuning::default(), limits(1));
     let photograph = fs::read(pictures::photograph_small()).unwrap();
     for source in [
         b"no picture at all".to_vec(),
@@ -103,7 +108,7 @@ async fn processes_end_with_their_renderer() {
     let Faulty { renderer, mark } = faulty;
     drop(renderer);
     let gone = Faulty {
-        renderer: Renderer::new(worker_program(), profile(), limits(1)),
+        renderer: Renderer::new(worker_program(), profile(), Tuning::default(), limits(1)),
         mark,
     };
     eventually(DEADLINE, || async { gone.processes().is_empty().then_some(()) }).await;

@@ -10,6 +10,11 @@ fn a_bad_value_is_told_with_its_source_and_its_cure() {
     assert_snapshot!(Place::with_file("server: {request_timeout: 30}").error(), @r#"server.request_timeout: "30" (from ./config.yaml) is not a duration; give a duration such as 500ms, 10s or 5m, from 100ms to 10m"#);
     assert_snapshot!(Place::with_file("images: {max_bytes: 2GiB}").error(), @r#"images.max_bytes: "2GiB" (from ./config.yaml) is out of bounds; give a size such as 512KiB or 20MiB, from 1KiB to 1GiB"#);
     assert_snapshot!(Place::with_file("database: {host: 'db:5432'}").error(), @r#"database.host: "db:5432" (from ./config.yaml) is not a host; give a name or an address alone, such as db.example.com, 10.0.0.5 or ::1; the port is a setting of its own"#);
+    assert_snapshot!(Place::with_file("images: {allowed_ports: [443, 0, https]}").error(), @r#"
+2 settings are wrong:
+  images.allowed_ports[1]: "0" (from ./config.yaml) is out of bounds; give a port from 1 to 65535
+  images.allowed_ports[2]: "https" (from ./config.yaml) is not a whole number; give a port from 1 to 65535
+"#);
     assert_snapshot!(Place::with_file("cache: {enabled: yes}").error(), @r#"cache.enabled: "yes" (from ./config.yaml) is neither true nor false; give one of them"#);
     assert_snapshot!(Place::with_file("logging: {level: verbose}").error(), @r#"logging.level: "verbose" (from ./config.yaml) is not one of the choices; give one of off, error, warn, info, debug, trace"#);
     assert_snapshot!(Place::with_file("images: {background: #fff\n}").error(), @"images.background: the value (from ./config.yaml) is empty; give one, in quotes if it begins with #, or leave the setting out");
@@ -40,7 +45,7 @@ logging: {filters: {api-http: debug}}
   images.allowed_networks[1]: "nowhere" (from ./config.yaml) is not a network; give an address with the length of its prefix, such as 10.0.0.0/8 or ::1/128
   images.variants[0].name: "Big Picture" (from ./config.yaml) cannot be used as a name; give 1 to 32 lower case letters, digits or _ -
   images.variants[0].longest_edge: "0" (from ./config.yaml) is out of bounds; give a number of pixels from 1 to 16383
-  images.variants[1].crop (from ./config.yaml) is not a setting; remove it; an entry has name, longest_edge, box, fit, formats
+  images.variants[1].crop (from ./config.yaml) is not a setting; remove it; an entry has name, longest_edge, box, fit, formats, jpeg, webp, avif
   outbox.batch_size: "-1" (from PMS__OUTBOX__BATCH_SIZE) is out of bounds; give a number of messages from 1 to 1000
   logging.filters.api-http: "debug" (from ./config.yaml) does not belong to a module; name it as Rust does, such as api::http or image_worker
 "#);

@@ -55,6 +55,7 @@ fn the_built_in_defaults_are_sound() {
         let [ten_seconds, minute, ten_minutes] = [10, 60, 600].map(Duration::from_secs);
         assert_eq!(settings.rabbitmq.retry_delays, [ten_seconds, minute, ten_minutes]);
         assert_eq!(settings.images.max_bytes, 20 << 20);
+        assert_eq!(settings.images.allowed_ports, [80, 443, 8080, 8443]);
         assert_eq!(settings.logging.filters.get("lapin"), Some(&LevelFilter::OFF));
     }
 }
@@ -79,6 +80,7 @@ fn the_file_for_development_is_sound() {
         "defaults stay"
     );
     assert_eq!(settings.images.allowed_networks.len(), 2);
+    assert_eq!(settings.images.allowed_ports, [0_u16; 0]);
 }
 
 #[test]
@@ -223,6 +225,36 @@ fn a_format_is_switched_off_by_itself() {
 fn an_ipv6_address_is_bracketed_beside_its_port() {
     let settings = Place::with_file("redis: {host: '::1'}").settings();
     assert_eq!(settings.redis.address(), "[::1]:6379");
+}
+
+#[test]
+fn a_variant_has_quality_and_effort_of_its_own_where_it_says_so() {
+    use runtime::settings::{OwnAvif, OwnJpeg, OwnWebp};
+    let settings = Place::with_file(
+        "
+images:
+  variants:
+    - {name: plain, longest_edge: 800}
+    - name: own
+      longest_edge: 200
+      formats: [jpeg, webp, avif]
+      jpeg: {quality: 70}
+      webp: {method: 6}
+      avif: {quality: 50, speed: 4}
+    - {name: blank, longest_edge: 100, jpeg: }",
+    )
+    .settings();
+    let [plain, own, blank] = settings.images.variants.as_slice() else {
+        panic!("three are given");
+    };
+    assert_eq!((plain.jpeg, plain.webp, plain.avif), (None, None, None));
+    let quality = Some(70);
+    assert_eq!(own.jpeg, Some(OwnJpeg { quality }));
+    let (quality, method) = (None, Some(6));
+    assert_eq!(own.webp, Some(OwnWebp { quality, method }));
+    let (quality, speed) = (Some(50), Some(4));
+    assert_eq!(own.avif, Some(OwnAvif { quality, speed }));
+    assert_eq!(blank.jpeg, None);
 }
 
 #[test]

@@ -115,6 +115,22 @@ fn what_contradicts_another_setting_is_told_with_both() {
   images.variants[0].fit: "fill" (from ./config.yaml) is no way to fit a box; give contain (the whole picture) or cover (cut to the box)
   images.variants[0].formats[0]: "png" (from ./config.yaml) is not a format that variants are made in; give jpeg, webp or avif
 "#);
+    let own = |ways: &str| {
+        Place::with_file(&format!(
+            "images: {{variants: [{{name: a, longest_edge: 9, {ways}}}]}}"
+        ))
+        .error()
+    };
+    assert_snapshot!(own("jpeg: 70, webp: {quality: 101, method: 7, speed: 3}, avif: {quality: some}"), @r#"
+5 settings are wrong:
+  images.variants[0].jpeg: "70" (from ./config.yaml) is not a map; write it as {key: value, …}
+  images.variants[0].webp.quality: "101" (from ./config.yaml) is out of bounds; give a number from 1 to 100
+  images.variants[0].webp.method: "7" (from ./config.yaml) is out of bounds; give a number from 0 to 6
+  images.variants[0].webp.speed (from ./config.yaml) is not a setting; remove it; an entry has quality, method
+  images.variants[0].avif.quality: "some" (from ./config.yaml) is not a whole number; give a number from 1 to 100
+"#);
+    assert_snapshot!(own("avif: {quality: 50}"), @r#"images.variants: [{avif: {quality: "50"}, longest_edge: "9", name: "a"}] (from ./config.yaml) says how a is made in avif, which it is not made in; add avif to the formats of a, or take avif from it"#);
+    assert_snapshot!(own("formats: [jpeg], webp: {quality: 50}"), @r#"images.variants: [{formats: ["jpeg"], longest_edge: "9", name: "a", webp: {quality: "50"}}] (from ./config.yaml) says how a is made in webp, which it is not made in; add webp to the formats of a, or take webp from it"#);
     assert_snapshot!(Place::with_file("worker: {concurrency: 8, jobs: 4}").error(), @r#"worker.jobs: "4" (from ./config.yaml) is fewer than are rendered at a time, 8; give at least worker.concurrency, better four times as many, or 0"#);
     let twice = "images: {variants: [{name: a, longest_edge: 1}, {name: a, longest_edge: 2}]}";
     assert_snapshot!(Place::with_file(twice).error(), @r#"images.variants: [{longest_edge: "1", name: "a"}, {longest_edge: "2", name: "a"}] (from ./config.yaml) has two variants of one name; give each a name of its own"#);

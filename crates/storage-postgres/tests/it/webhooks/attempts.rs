@@ -5,8 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use domain::{AccountId, WebhookDeliveryStatus, WebhookDisabledReason, WebhookEvent, WebhookTopic};
 use futures_util::future::join_all;
 use storage_postgres::{
-    AttemptEnd, DeliveryEnd, Requested, webhook_deliveries_purge, webhook_deliveries_waiting,
-    webhook_endpoint_get, webhook_ping, webhook_redeliver,
+    AttemptEnd, DeliveryEnd, Once, webhook_deliveries_purge, webhook_deliveries_waiting, webhook_endpoint_get,
 };
 
 use super::LONG;
@@ -123,14 +122,12 @@ async fn a_failure_waits_for_its_time_and_is_counted() {
     assert!(log.ended_at.is_some() && log.next_attempt_at.is_none());
 
     // Whoever asks for it again begins at the first rung.
-    let again = webhook_redeliver(&room.database, AccountId::DEFAULT, endpoint.id, log.id).await;
-    assert!(matches!(again, Ok(Requested::Due(_))), "{again:?}");
+    let again = room.redeliver(AccountId::DEFAULT, endpoint.id, log.id).await;
+    assert!(matches!(again, Once::Fresh(_)), "{again:?}");
     let due = room.claim(1, 1, &[]).await.remove(0);
     assert_eq!((due.id, due.failures), (log.id, 0));
     // While it is under way, asking again begins no second one.
-    webhook_redeliver(&room.database, AccountId::DEFAULT, endpoint.id, log.id)
-        .await
-        .unwrap();
+    room.redeliver(AccountId::DEFAULT, endpoint.id, log.id).await;
     assert_eq!(room.claim(1, 1, &[]).await.len(), 0);
     assert_eq!(room.end(&due, AttemptEnd::Delivered).await, NOTED);
 }
@@ -174,8 +171,8 @@ async fn a_ping_goes_to_its_endpoint_alone_whatever_that_asked_for() {
     let room = Room::open().await;
     let endpoint = room.endpoint(&[WebhookTopic::ImageFailed]).await;
     let other = room.endpoint(&[WebhookTopic::All]).await;
-    let pinged = webhook_ping(&room.database, AccountId::DEFAULT, endpoint.id).await;
-    assert!(matches!(pinged, Ok(Requested::Due(_))), "{pinged:?}");
+    let pinged = room.ping(AccountId::DEFAULT, endpoint.id).await;
+    assert!(matches!(pinged, Once::Fresh(_)), "{pinged:?}");
     let due = room.claim(10, 10, &[]).await;
     assert_eq!(due.len(), 1);
     assert_eq!(

@@ -1,14 +1,14 @@
 //! Endpoints, and who may see them.
 
 use domain::{
-    AccountId, Expected, WebhookDeliveryId, WebhookDisabledReason, WebhookTopic, webhook::ENDPOINTS_MAX,
+    AccountId, Expected, WebhookDeliveryId, WebhookDeliveryStatus, WebhookDisabledReason, WebhookTopic,
+    webhook::ENDPOINTS_MAX,
 };
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 use storage_postgres::{
-    AttemptEnd, Deleted, Requested, Updated, WebhookCreated, webhook_delivery_page, webhook_endpoint_delete,
-    webhook_endpoint_get, webhook_endpoint_list, webhook_endpoint_update, webhook_ping, webhook_redeliver,
-    webhook_secret_rotate,
+    AttemptEnd, Deleted, Once, Updated, WebhookRefusal, webhook_delivery_page, webhook_endpoint_delete,
+    webhook_endpoint_get, webhook_endpoint_list, webhook_endpoint_update,
 };
 
 use super::new_endpoint;
@@ -23,7 +23,7 @@ async fn an_account_has_twenty_endpoints_at_most_even_if_they_are_made_at_once()
     let created = join_all(news.iter().map(|new| room.try_endpoint(new))).await;
     let refused = created
         .iter()
-        .filter(|created| **created == WebhookCreated::TooMany);
+        .filter(|created| **created == Once::Refused(WebhookRefusal::TooMany));
     assert_eq!(refused.count(), 5);
     let listed = webhook_endpoint_list(&room.database, AccountId::DEFAULT)
         .await
@@ -52,19 +52,19 @@ async fn two_accounts_never_see_each_others_endpoints_or_deliveries() {
     let change = |endpoint: &domain::WebhookEndpoint| Ok::<_, ()>(endpoint.draft.clone());
     let updated = webhook_endpoint_update(database, other, mine.id, None, change).await;
     assert_eq!(updated.unwrap(), Updated::NotFound);
-    let rotated = webhook_secret_rotate(database, other, mine.id, None, &"whsec_theirs".into()).await;
-    assert_eq!(rotated.unwrap(), Updated::NotFound);
+    let not_found = WebhookRefusal::NotFound;
+    let rotated = room.rotate(other, mine.id, None, "whsec_theirs").await;
+    assert_eq!(rotated, Once::Refused(not_found));
     let deleted = webhook_endpoint_delete(database, other, mine.id, None).await;
     assert_eq!(deleted.unwrap(), Deleted::NotFound);
-    let pinged = webhook_ping(database, other, mine.id).await;
-    assert_eq!(pinged.unwrap(), Requested::NotFound);
-    let again = webhook_redeliver(database, other, mine.id, delivery).await;
-    assert_eq!(again.unwrap(), Requested::NotFound);
+    assert_eq!(room.ping(other, mine.id).await, Once::Refused(not_found));
+    let again = room.redeliver(other, mine.id, delivery).await;
+    assert_eq!(again, Once::Refused(not_found));
 
     // Nor does the id of one's own endpoint open the deliveries of another.
     let theirs = room.endpoint_of(other, &[WebhookTopic::All]).await;
-    let again = webhook_redeliver(database, other, theirs.id, delivery).await;
-    assert_eq!(again.unwrap(), Requested::NotFound);
+    let again = room.redeliver(other, theirs.id, delivery).await;
+    assert_eq!(again, Once::Refused(not_found));
     assert_eq!(room.log(&mine).await.len(), 1);
 }
 
@@ -73,10 +73,16 @@ async fn both_secrets_sign_after_a_rotation_and_the_one_before_those_does_not() 
     let room = Room::open().await;
     let endpoint = room.endpoint(&[WebhookTopic::All]).await;
     for secret in ["whsec_second", "whsec_third"] {
-        let secret = secret.into();
-        let rotated = webhook_secret_rotate(&room.database, AccountId::DEFAULT, endpoint.id, None, &secret);
-        assert!(matches!(rotated.await, Ok(Updated::Changed(_))));
+        let rotated = room.rotate(AccountId::DEFAULT, endpoint.id, None, secret).await;
+        assert!(matches!(rotated, Once::Fresh(_)), "{rotated:?}");
     }
+    // One that means another version replaces nothing.
+    let expected = Expected::one_of(&[1]);
+    let refused = room
+        .rotate(AccountId::DEFAULT, endpoint.id, Some(&expected), "whsec_late")
+        .await;
+    let current = WebhookRefusal::VersionMismatch { current: 3 };
+    assert_eq!(refused, Once::Refused(current));
     let secrets = async || -> Vec<String> {
         room.create(&product_of(draft("Mug"), 0)).await;
         let due = room.claim(10, 10, &[]).await;
@@ -106,11 +112,16 @@ async fn a_disabled_endpoint_gets_what_waited_once_it_is_enabled() {
         (found.draft.enabled, found.disabled_reason, found.version),
         (false, Some(WebhookDisabledReason::Gone), 2)
     );
-    let pinged = webhook_ping(&room.database, AccountId::DEFAULT, endpoint.id).await;
-    assert_eq!(pinged.unwrap(), Requested::Disabled);
-    let again = WebhookDeliveryId::generate();
-    let again = webhook_redeliver(&room.database, AccountId::DEFAULT, endpoint.id, again).await;
-    assert_eq!(again.unwrap(), Requested::Disabled);
+    let disabled = Once::Refused(WebhookRefusal::Disabled);
+    assert_eq!(room.ping(AccountId::DEFAULT, endpoint.id).await, disabled);
+    for delivery in [due[0].id, WebhookDeliveryId::generate()] {
+        let again = room.redeliver(AccountId::DEFAULT, endpoint.id, delivery).await;
+        assert_eq!(again, disabled);
+    }
+    let log = room.log(&endpoint).await;
+    assert_eq!(log.len(), 2, "a ping that is refused is not kept");
+    let failed = log.iter().find(|delivery| delivery.id == due[0].id).unwrap();
+    assert_eq!(failed.status, WebhookDeliveryStatus::Failed);
 
     let expected = Expected::one_of(&[2]);
     let enable = webhook_endpoint_update(

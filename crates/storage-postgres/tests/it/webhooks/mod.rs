@@ -3,13 +3,18 @@
 mod attempts;
 mod endpoints;
 mod events;
+mod repetitions;
 
 use std::time::Duration;
 
-use domain::{AccountId, WebhookAttempt, WebhookDraft, WebhookEndpoint, WebhookEndpointId, WebhookTopic};
+use domain::{
+    AccountId, Expected, WebhookAttempt, WebhookDeliveryId, WebhookDraft, WebhookEndpoint, WebhookEndpointId,
+    WebhookTopic,
+};
 use storage_postgres::{
-    AttemptEnd, ClaimLimits, DeliveryEnd, DueDelivery, NewWebhookEndpoint, WebhookCreated, WebhookDelivery,
-    webhook_attempt_end, webhook_deliveries_claim, webhook_delivery_page, webhook_endpoint_create,
+    AttemptEnd, ClaimLimits, DeliveryEnd, DueDelivery, NewWebhookEndpoint, Once, StoredAnswer,
+    WebhookDelivery, WebhookRefusal, webhook_attempt_end, webhook_deliveries_claim, webhook_delivery_page,
+    webhook_endpoint_create, webhook_ping, webhook_redeliver, webhook_secret_rotate,
 };
 
 use crate::support::Room;
@@ -30,11 +35,53 @@ fn new_endpoint(account_id: AccountId, events: &[WebhookTopic]) -> NewWebhookEnd
     }
 }
 
+type Outcome<T> = Once<T, WebhookRefusal>;
+
+fn unasked<T>(_: &T) -> StoredAnswer {
+    unreachable!("nobody asked for an answer")
+}
+
 impl Room {
-    async fn try_endpoint(&self, new: &NewWebhookEndpoint) -> WebhookCreated {
-        webhook_endpoint_create(&self.database, new, None, |_| {
-            unreachable!("nobody asked for an answer")
-        })
+    async fn try_endpoint(&self, new: &NewWebhookEndpoint) -> Outcome<WebhookEndpoint> {
+        webhook_endpoint_create(&self.database, new, None, unasked)
+            .await
+            .unwrap()
+    }
+
+    async fn ping(&self, account: AccountId, endpoint: WebhookEndpointId) -> Outcome<WebhookDelivery> {
+        webhook_ping(&self.database, account, endpoint, None, unasked)
+            .await
+            .unwrap()
+    }
+
+    async fn redeliver(
+        &self,
+        account: AccountId,
+        endpoint: WebhookEndpointId,
+        id: WebhookDeliveryId,
+    ) -> Outcome<WebhookDelivery> {
+        webhook_redeliver(&self.database, account, endpoint, id, None, unasked)
+            .await
+            .unwrap()
+    }
+
+    async fn rotate(
+        &self,
+        account: AccountId,
+        endpoint: WebhookEndpointId,
+        expected: Option<&Expected>,
+        secret: &str,
+    ) -> Outcome<WebhookEndpoint> {
+        let secret = secret.into();
+        webhook_secret_rotate(
+            &self.database,
+            account,
+            endpoint,
+            expected,
+            &secret,
+            None,
+            unasked,
+        )
         .await
         .unwrap()
     }
@@ -45,7 +92,7 @@ impl Room {
 
     async fn endpoint_of(&self, account: AccountId, events: &[WebhookTopic]) -> WebhookEndpoint {
         match self.try_endpoint(&new_endpoint(account, events)).await {
-            WebhookCreated::Fresh(endpoint) => endpoint,
+            Once::Fresh(endpoint) => endpoint,
             other => panic!("{other:?}"),
         }
     }

@@ -5,7 +5,7 @@ use domain::{ImageId, ProblemCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{FORM, answer, media_type, posted, upload::upload};
+use super::{CACHE_CONTROL, FORM, media_type, posted, upload::upload};
 use crate::{
     http::{
         context::RequestContext,
@@ -132,7 +132,7 @@ pub(super) async fn create(
         .await
     })
     .await?;
-    Ok(answer(added))
+    Ok(idempotency::respond(added, CACHE_CONTROL))
 }
 
 fn unsupported(given: &str) -> Problem {

@@ -24,10 +24,9 @@ use crate::{
     http::{
         access::path_of,
         conditional::{self, CACHE_CONTROL, etag, expected},
-        idempotency,
         problem::Problem,
     },
-    products::{catalogue::Rendered, create::CreateAnswer},
+    products::catalogue::Rendered,
 };
 
 /// The addresses of pictures.
@@ -95,13 +94,4 @@ fn posted(status: StatusCode, product: ProductId, image: ImageId, shown: &Render
         ],
         body: shown.body.to_vec(),
     }
-}
-
-fn answer(posted: CreateAnswer) -> HttpResponse {
-    let (answer, replayed) = match posted {
-        CreateAnswer::Fresh(answer) => (answer, false),
-        CreateAnswer::Replayed(answer) => (answer, true),
-    };
-    let mut response = idempotency::respond(&answer, replayed);
-    response.insert_header(CACHE_CONTROL).body(answer.body)
 }

@@ -1,9 +1,8 @@
 //! `POST /products/{id}/images/{image_id}/retry`.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post};
-use sha2::{Digest as _, Sha256};
 
-use super::{ImagePath, answer, posted};
+use super::{CACHE_CONTROL, ImagePath, posted};
 use crate::{
     http::{context::RequestContext, idempotency, problem::Problem, products::Catalogue, query, to_the_end},
     products::{ImageBody, catalogue::Rendered, images::retry::retry_image},
@@ -37,8 +36,7 @@ pub(super) async fn retry(
     path: ImagePath,
 ) -> Result<HttpResponse, Problem> {
     query::refuse(request.query_string())?;
-    // There is no body to equal.
-    let claim = idempotency::claim_of(&request, &context, || Sha256::digest([]).into())?;
+    let claim = idempotency::claim_without_body(&request, &context)?;
     let asked = to_the_end(async move {
         let ImagePath(product, image) = path;
         let (account, cause) = (context.account, context.cause());
@@ -55,5 +53,5 @@ pub(super) async fn retry(
         .await
     })
     .await?;
-    Ok(answer(asked))
+    Ok(idempotency::respond(asked, CACHE_CONTROL))
 }

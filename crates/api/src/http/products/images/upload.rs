@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web};
 use domain::{ImageId, ProductId};
 use storage_postgres::IdempotencyClaim;
 
-use super::{answer, form, posted};
+use super::{CACHE_CONTROL, form, posted};
 use crate::{
     http::{context::RequestContext, idempotency, problem::Problem, products::Catalogue, to_the_end},
     places::Taken,
@@ -59,5 +59,5 @@ pub(super) async fn upload(
         .await
     })
     .await?;
-    Ok(answer(added))
+    Ok(idempotency::respond(added, CACHE_CONTROL))
 }
