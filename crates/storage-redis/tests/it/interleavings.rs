@@ -165,7 +165,7 @@ async fn read_on(cache: Cache, id: ProductId, row: Arc<AtomicI64>, answered: Arc
         let known = answered.load(Ordering::SeqCst);
         match cache.product_get(ACCOUNT, id).await {
             Lookup::Product { version, .. } => {
-                assert!(version >= known, "{version} is answered after {known}")
+                assert!(version >= known, "{version} is answered after {known}");
             }
             Lookup::NotFound => panic!("it was never deleted"),
             Lookup::Miss(ticket) => {
