@@ -8,6 +8,9 @@ use std::{
 use domain::AccountId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How many of one account may wait for a place at a time; each is a request under way, of which a process has so many.
+const LINE: usize = 64;
+
 /// Places in one process.
 #[derive(Clone, Debug)]
 pub struct Places(Arc<Inner>);
@@ -19,7 +22,15 @@ struct Inner {
     /// Of one account at a time.
     share: usize,
     /// The shares of those who hold something, or wait for it.
-    shares: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
+    shares: Mutex<HashMap<AccountId, Arc<Share>>>,
+}
+
+/// What one account may have.
+#[derive(Debug)]
+struct Share {
+    places: Arc<Semaphore>,
+    /// Of those who wait for one.
+    line: Semaphore,
 }
 
 /// A place, until it is dropped.
@@ -27,6 +38,8 @@ struct Inner {
 pub struct Place {
     _of_all: OwnedSemaphorePermit,
     _of_share: OwnedSemaphorePermit,
+    /// Remembered for as long as something of it is held.
+    _share: Arc<Share>,
 }
 
 /// Whose places are taken.
@@ -44,9 +57,9 @@ impl Places {
         Self::new(total, total)
     }
 
-    /// `total` places, a quarter of which no single account can take.
+    /// `total` places, of which no account gets more than three quarters where there are more than one.
     pub fn for_many(total: usize) -> Self {
-        Self::new(total, total - total / 4)
+        Self::new(total, (total * 3 / 4).max(1))
     }
 
     fn new(total: usize, share: usize) -> Self {
@@ -58,14 +71,23 @@ impl Places {
         }))
     }
 
-    /// A place for an account, as soon as one is free; none where the places are gone for good.
-    pub async fn wait(&self, account: AccountId) -> Option<Place> {
+    /// A place for an account, as soon as one is free.
+    ///
+    /// # Errors
+    /// [`Taken::Share`] where as many of the account wait as may.
+    pub async fn wait(&self, account: AccountId) -> Result<Place, Taken> {
+        let share = self.share_of(account);
+        let waiting = share.line.try_acquire().map_err(|_| Taken::Share)?;
         // In this order: who waits for a share of their own must hold nothing that others wait for.
-        let of_share = self.share_of(account).acquire_owned().await.ok()?;
-        let of_all = Arc::clone(&self.0.all).acquire_owned().await.ok()?;
-        Some(Place {
+        let of_share = Arc::clone(&share.places).acquire_owned().await;
+        let of_share = of_share.map_err(|_| Taken::Share)?;
+        let of_all = Arc::clone(&self.0.all).acquire_owned().await;
+        let of_all = of_all.map_err(|_| Taken::All)?;
+        drop(waiting);
+        Ok(Place {
             _of_all: of_all,
             _of_share: of_share,
+            _share: share,
         })
     }
 
@@ -74,28 +96,30 @@ impl Places {
     /// # Errors
     /// Whose places are taken.
     pub fn enter(&self, account: AccountId) -> Result<Place, Taken> {
-        let of_share = self
-            .share_of(account)
-            .try_acquire_owned()
-            .map_err(|_| Taken::Share)?;
-        let of_all = Arc::clone(&self.0.all)
-            .try_acquire_owned()
-            .map_err(|_| Taken::All)?;
+        let share = self.share_of(account);
+        let of_share = Arc::clone(&share.places).try_acquire_owned();
+        let of_share = of_share.map_err(|_| Taken::Share)?;
+        let of_all = Arc::clone(&self.0.all).try_acquire_owned();
+        let of_all = of_all.map_err(|_| Taken::All)?;
         Ok(Place {
             _of_all: of_all,
             _of_share: of_share,
+            _share: share,
         })
     }
 
-    fn share_of(&self, account: AccountId) -> Arc<Semaphore> {
+    fn share_of(&self, account: AccountId) -> Arc<Share> {
         let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever holds a place of a share, or waits for one, holds the share itself.
         if shares.len() > self.0.total {
             shares.retain(|_, share| Arc::strong_count(share) > 1);
         }
-        let share = shares
-            .entry(account)
-            .or_insert_with(|| Arc::new(Semaphore::new(self.0.share)));
+        let share = shares.entry(account).or_insert_with(|| {
+            Arc::new(Share {
+                places: Arc::new(Semaphore::new(self.0.share)),
+                line: Semaphore::new(LINE),
+            })
+        });
         Arc::clone(share)
     }
 }
@@ -150,9 +174,32 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let of_other = timeout(Duration::from_secs(5), places.wait(other)).await;
-        assert!(of_other.unwrap().is_some());
+        assert!(of_other.unwrap().is_ok());
         drop(held);
-        assert!(waiting.await.unwrap().is_some());
+        assert!(waiting.await.unwrap().is_ok());
+    }
+
+    #[test]
+    fn of_two_places_or_more_each_account_leaves_one() {
+        for total in 2..40 {
+            let places = Places::for_many(total);
+            let [one, other] = accounts();
+            let held: Vec<_> = std::iter::from_fn(|| places.enter(one).ok()).collect();
+            assert!(!held.is_empty() && places.enter(other).is_ok(), "{total}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_of_an_account_wait_than_may() {
+        let places = Places::for_many(2);
+        let [one, other] = accounts();
+        let _held = places.enter(one).unwrap();
+        let mut waiting: Vec<_> = (0..LINE).map(|_| Box::pin(places.wait(one))).collect();
+        for place in &mut waiting {
+            assert!(futures_util::poll!(place).is_pending());
+        }
+        assert_eq!(places.wait(one).await.unwrap_err(), Taken::Share);
+        assert!(places.wait(other).await.is_ok());
     }
 
     #[test]

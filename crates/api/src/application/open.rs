@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use broker::Broker;
-use outbound::AddressGuard;
+use outbound::{AddressGuard, HopGuard};
 use runtime::{Settings, settings::Webhooks};
 use storage_postgres::{Database, migrations};
 use storage_redis::Cache;
@@ -61,7 +61,8 @@ pub(super) async fn open_broker(settings: &Settings) -> (Broker, CancellationTok
 
 /// What sends to webhooks.
 pub(super) fn open_sender(webhooks: &Webhooks) -> anyhow::Result<Sender> {
-    let guard = AddressGuard::new(webhooks.allowed_networks.clone());
+    let addresses = AddressGuard::new(webhooks.allowed_networks.clone());
+    let guard = HopGuard::new(addresses, webhooks.allowed_ports.clone());
     Sender::new(guard, webhooks.request_timeout)
         .context("cannot build the HTTP client; is there a bundle of root certificates (ca-certificates)?")
 }

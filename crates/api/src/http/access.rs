@@ -35,7 +35,7 @@ pub(super) async fn admit(request: &ServiceRequest) -> Result<Option<Caller>, Pr
     Ok(Some(caller))
 }
 
-/// True where it costs a question to the database to tell who calls.
+/// True where it costs a question to the database to tell who calls, and what was sent may be made up.
 pub(super) async fn has_to_ask(request: &ServiceRequest) -> bool {
     match (request.app_data::<web::Data<Access>>(), credential_of(request)) {
         (Some(access), Ok(credential)) => access.has_to_ask(credential).await,

@@ -68,7 +68,9 @@ pub fn watch(stream: &dyn Any, extensions: &mut Extensions, limit: Duration) {
 fn duplicate(stream: &rt::net::TcpStream, limit: Duration) -> io::Result<TcpStream> {
     let socket: TcpStream = stream.as_fd().try_clone_to_owned()?.into();
     // A stream's caller may rest for ever; one who is gone, or never reads, may not.
-    SockRef::from(&socket).set_tcp_user_timeout(Some(limit))?;
+    if let Err(error) = SockRef::from(&socket).set_tcp_user_timeout(Some(limit)) {
+        tracing::debug!(%error, "a caller who takes nothing is not noticed by the kernel");
+    }
     Ok(socket)
 }
 

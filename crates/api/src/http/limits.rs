@@ -2,7 +2,10 @@
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use actix_web::{
     dev::ServiceRequest,
@@ -66,10 +69,15 @@ fn limits_of(request: &ServiceRequest) -> Option<&Limits> {
     limits.as_ref().as_ref().filter(|_| access::is_guarded(request))
 }
 
+/// Whoever has one address of IPv6 has its whole network of 64 bits, so that they count together.
 fn address_of(request: &ServiceRequest) -> Option<IpAddr> {
-    request
+    let client = request
         .app_data::<web::Data<TrustedProxies>>()?
-        .client_of(request)
+        .client_of(request)?;
+    Some(match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    })
 }
 
 fn by_address(address: IpAddr) -> String {

@@ -207,6 +207,10 @@ impl Watch {
     /// These changes were there before the stream of an account began, and are nobody's news.
     pub(super) fn knows_all(&self, changes: &[Change]) {
         self.with_account(|account| {
+            // Once a stream has begun, what comes is news to it.
+            if account.known.is_some() {
+                return;
+            }
             for change in changes {
                 account.recent.note(change.product_id, change.version);
             }

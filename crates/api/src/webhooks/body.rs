@@ -41,7 +41,8 @@ pub struct EndpointBody<'a> {
     updated_at: DateTime<Utc>,
 }
 
-/// An endpoint with the secret that signs its deliveries, which is shown this once.
+/// An endpoint with the secret that signs its deliveries, which is shown this once, and to whoever repeats
+/// the request with its `Idempotency-Key`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpointWithSecret)]
 pub struct EndpointWithSecretBody<'a> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::WebhookFault;
-use outbound::{AddressGuard, GuardedResolver, Lookup, ResolveError, client_builder, find_cause};
+use outbound::{GuardedResolver, HopGuard, Lookup, ResolveError, client_builder, find_cause};
 use reqwest::{Client, Response, header::CONTENT_TYPE};
 use url::Url;
 
@@ -16,7 +16,7 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct Sender {
     client: Client,
-    guard: Arc<AddressGuard>,
+    guard: HopGuard,
 }
 
 /// What is sent.
@@ -36,11 +36,11 @@ impl Sender {
     ///
     /// # Errors
     /// The HTTP client cannot be built, as on a machine without root certificates.
-    pub fn new(guard: AddressGuard, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(guard: HopGuard, timeout: Duration) -> Result<Self, reqwest::Error> {
         // The client wants to find one; where there is one already, that serves.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let guard = Arc::new(guard);
-        let client = client_builder(GuardedResolver::new(Lookup::System, Arc::clone(&guard)))
+        let resolver = GuardedResolver::new(Lookup::System, Arc::clone(guard.addresses()));
+        let client = client_builder(resolver)
             .user_agent(concat!("pms-webhooks/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
             .pool_idle_timeout(POOL_IDLE)
@@ -55,9 +55,7 @@ impl Sender {
     pub(super) async fn send(&self, url: &str, message: Message<'_>) -> Result<u16, WebhookFault> {
         // What is stored was checked when it came.
         let url = Url::parse(url).map_err(|_| WebhookFault::NameNotFound)?;
-        if url.host().is_some_and(|host| !self.guard.permits_host(&host)) {
-            return Err(WebhookFault::BlockedAddress);
-        }
+        self.guard.judge(&url).map_err(|_| WebhookFault::BlockedAddress)?;
         let request = self
             .client
             .post(url)

@@ -243,7 +243,13 @@ async fn no_operation_shows_or_changes_what_belongs_to_another_account() {
         );
         if path.contains('{') {
             intrude(&guarded, (method, path), &intruder, &victim).await;
-        } else if method == "GET" && !is_stream(operation) {
+        } else if method == "GET" && is_stream(operation) {
+            // Held to it by `accounts_hear_nothing_of_each_other`.
+            assert_eq!(
+                *path, "/api/v1/events",
+                "{what} is a stream that is new: see that it tells nobody else's"
+            );
+        } else if method == "GET" {
             search(&guarded, contract, (path, operation), &intruder, &victim).await;
         } else if method == "POST" {
             let answer = intruder

@@ -28,6 +28,7 @@ async fn guarded(system: &System, scope: &str) -> (Binary, String) {
     let settings = [
         ("PMS__AUTH__MODE", "keys".to_owned()),
         ("PMS__WEBHOOKS__ALLOWED_NETWORKS", "[127.0.0.0/8]".to_owned()),
+        ("PMS__WEBHOOKS__ALLOWED_PORTS", "[]".to_owned()),
     ];
     let api = system.start_api_with(&settings).await;
     let command = [

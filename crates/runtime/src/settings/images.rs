@@ -130,9 +130,7 @@ impl Images {
             max_uploads: section.number("max_uploads", "a number of uploads", 1..=1_000),
             max_pixels: section.number("max_pixels", "a number of pixels", 1..=1_000_000_000),
             allowed_networks: section.list("allowed_networks", 0..=64, network),
-            allowed_ports: section.list("allowed_ports", 0..=64, |text| {
-                parse::number(text, "a port", &(1..=u16::MAX))
-            }),
+            allowed_ports: section.list("allowed_ports", 0..=64, parse::port),
             connect_timeout: section.duration("connect_timeout", tenth..=minute),
             idle_timeout: section.duration("idle_timeout", tenth..=5 * minute),
             total_timeout: section.duration("total_timeout", second..=60 * minute),

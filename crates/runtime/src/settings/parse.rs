@@ -98,6 +98,11 @@ pub(super) fn text(text: &str) -> Result<String, Complaint> {
     Ok(text.to_owned())
 }
 
+/// A port that something can be connected to at.
+pub(super) fn port(text: &str) -> Result<u16, Complaint> {
+    number(text, "a port", &(1..=u16::MAX))
+}
+
 /// A host name or an address, without a scheme or a port.
 pub(super) fn host(host: &str) -> Result<String, Complaint> {
     let is_ipv6 = host.parse::<std::net::Ipv6Addr>().is_ok();

@@ -13,6 +13,8 @@ use super::section::Section;
 pub struct Webhooks {
     /// Networks that are not public and that endpoints may lie in all the same.
     pub allowed_networks: Vec<IpNet>,
+    /// Ports that deliveries are sent to; none where every one is open.
+    pub allowed_ports: Vec<u16>,
     /// For a whole attempt, from looking up the name to the end of the answer.
     pub request_timeout: Duration,
     /// How long each attempt waits after the failure before it; after the last the delivery has failed.
@@ -37,6 +39,7 @@ impl Webhooks {
         let delay = tenth..=2 * day;
         Self {
             allowed_networks: section.list("allowed_networks", 0..=64, network),
+            allowed_ports: section.list("allowed_ports", 0..=64, parse::port),
             request_timeout: section.duration("request_timeout", tenth..=60 * second),
             retry_delays: section.list("retry_delays", 0..=16, |text| parse::duration(text, &delay)),
             disable_after: section.duration("disable_after", second..=90 * day),

@@ -70,7 +70,11 @@ impl FromRequest for BatchBody {
             }
             // Meanwhile the body waits on the caller's side.
             let place = limits.places.wait(account.unwrap_or(AccountId::DEFAULT)).await;
-            let place = place.ok_or_else(|| Problem::busy("The service is stopping."))?;
+            let place = place.map_err(|_| {
+                Problem::busy(
+                    "Your account has as many batches waiting as it may; send the next after one of them.",
+                )
+            })?;
             let reading = to_bytes_limited(BodyStream::new(payload), limits.bytes);
             let bytes = tokio::time::timeout(patience, reading)
                 .await

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use domain::Scope;
 use serde_json::json;
+use storage_postgres::Database;
 use testkit::eventually;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -10,7 +12,10 @@ use tokio::{
 };
 
 use super::{Bench, FORM, Part, by_address, form, png};
-use crate::app::{Answer, TestApp};
+use crate::{
+    access::Guarded,
+    app::{Answer, TestApp},
+};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -26,11 +31,16 @@ struct HalfSent {
 impl HalfSent {
     /// Announces a form and sends the first `count` bytes of it.
     async fn begin(app: &TestApp, product: &str, parts: &[Part<'_>], count: usize) -> Self {
+        Self::begin_as(app, "", product, parts, count).await
+    }
+
+    /// The same with a key, where there is one.
+    async fn begin_as(app: &TestApp, bearer: &str, product: &str, parts: &[Part<'_>], count: usize) -> Self {
         let mut body = form(parts);
         let rest = body.split_off(count);
         let head = format!(
-            "POST /api/v1/products/{product}/images HTTP/1.1\r\nhost: test\r\n{}: {}\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n",
+            "POST /api/v1/products/{product}/images HTTP/1.1\r\nhost: test\r\nauthorization: {bearer}\r\n{}: {}\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
             FORM.0,
             FORM.1,
             body.len() + rest.len()
@@ -211,6 +221,39 @@ async fn more_uploads_than_there_are_places_for_are_refused_at_once() {
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert_eq!(refused.header("retry-after"), "1");
     assert!(first.finish().await.starts_with("HTTP/1.1 201"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_leaves_places_for_uploads_to_others() {
+    let settings = [("PMS__IMAGES__MAX_UPLOADS", "2"), ("PMS__AUTH__MODE", "keys")];
+    let Bench { app, bucket } = Bench::start_with(&settings).await;
+    let database = Database::new(&app.database.config()).unwrap();
+    let guarded = Guarded { app, database };
+    let mut shops = Vec::new();
+    for name in ["one", "other"] {
+        let bearer = guarded.key(name, Scope::Write).await.bearer();
+        let body = r#"{"name": "Mug", "price": {"amount": "5.00"}}"#;
+        let created = guarded
+            .send(reqwest::Method::POST, "/api/v1/products", &bearer, body)
+            .await;
+        shops.push((bearer, created.id().to_owned()));
+    }
+    let upload = async |(bearer, product): &(String, String)| {
+        let headers = [("authorization", bearer.as_str())];
+        guarded.app.upload(product, &headers, &[("file", &png())]).await
+    };
+    let mut picture = png();
+    picture.resize(LONGER_THAN_BUFFERS, 0);
+    let (bearer, product) = &shops[0];
+    let parts: [Part<'_>; 1] = [("file", &picture)];
+    let first = HalfSent::begin_as(&guarded.app, bearer, product, &parts, LONGER_THAN_BUFFERS).await;
+    let refused = upload(&shops[0]).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.text.contains("Your account"), "{}", refused.text);
+    assert_eq!(upload(&shops[1]).await.status, 201);
+    assert!(first.finish().await.starts_with("HTTP/1.1 201"));
+    assert_eq!(upload(&shops[0]).await.status, 201);
+    assert_eq!(bucket.keys("originals/").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,8 +22,9 @@ const ENDPOINTS: &str = "/api/v1/webhook-endpoints";
 const SOON: Duration = Duration::from_secs(15);
 
 /// Receivers on this machine, and a ladder of three short rungs.
-const QUICK: [(&str, &str); 4] = [
+const QUICK: [(&str, &str); 5] = [
     ("PMS__WEBHOOKS__ALLOWED_NETWORKS", "[127.0.0.0/8]"),
+    ("PMS__WEBHOOKS__ALLOWED_PORTS", "[]"),
     ("PMS__WEBHOOKS__RETRY_DELAYS", "[100ms, 100ms, 100ms]"),
     ("PMS__WEBHOOKS__REQUEST_TIMEOUT", "1s"),
     ("PMS__OUTBOX__POLL_INTERVAL", "100ms"),

@@ -95,3 +95,18 @@ async fn a_redirect_to_a_private_address_fails_and_leads_to_no_connection() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_at_a_port_that_is_not_open_is_not_connected_to() {
+    let app = TestApp::start_with(&quick(&[
+        ("PMS__WEBHOOKS__ALLOWED_PORTS", "[443]"),
+        ("PMS__WEBHOOKS__RETRY_DELAYS", "[]"),
+    ]))
+    .await;
+    let canary = Canary::listen("127.0.0.1");
+    let (id, _) = app.endpoint(&canary.url(), &["product.deleted"]).await;
+    app.ask(Method::POST, &format!("/{id}/ping"), None).await;
+    let failed = app.newest_is(&id, "failed").await;
+    assert_eq!(failed["attempts"][0]["error"], "blocked_address");
+    canary.assert_untouched("the port");
+}

@@ -30,7 +30,7 @@ const ACCOUNT: &str = "00000000-0000-7000-8000-000000000001";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement of some minutes"]
-async fn the_last_page_costs_what_the_first_costs_at_200_000_products_and_50_writers() {
+async fn every_order_is_walked_at_200_000_products_and_50_writers_and_its_ends_are_compared() {
     let room = Room::open().await;
     say("filling a database with 200,000 products");
     room.execute(SEED).await;
@@ -50,8 +50,7 @@ async fn the_last_page_costs_what_the_first_costs_at_200_000_products_and_50_wri
     let (begun, limit) = (Instant::now(), Duration::from_secs(limit.unwrap_or(600)));
     for sort in sorts() {
         if begun.elapsed() > limit {
-            say(&format!("{sort:?}: no time left to walk it"));
-            continue;
+            panic!("{sort:?}: no time left to walk it; give more SCALE_SECONDS");
         }
         let (began, mut pages) = (Instant::now(), 0);
         let seen = walk(&room.database, account, first(sort, LIMIT), || {
