@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Cache, lease_of};
+use super::Cache;
 use crate::{
     frame,
     near::Entry,
@@ -29,7 +29,7 @@ impl Cache {
         };
         let ttl = jittered(self.0.product_ttl, self.0.ttl_jitter);
         let entry = frame::product(version, &body);
-        let is_kept = self.fill(&ticket.key, leave, version, entry, ttl).await;
+        let is_kept = self.fill(&ticket, leave, version, entry, ttl).await;
         self.keep(is_kept, &ticket, Entry::Product { version, body });
         is_kept
     }
@@ -43,7 +43,7 @@ impl Cache {
             return false;
         };
         let ttl = self.0.not_found_ttl;
-        let is_kept = self.fill(&ticket.key, leave, 0, frame::not_found(), ttl).await;
+        let is_kept = self.fill(&ticket, leave, 0, frame::not_found(), ttl).await;
         self.keep(is_kept, &ticket, Entry::NotFound);
         is_kept
     }
@@ -60,12 +60,19 @@ impl Cache {
         ticket.stamp.as_ref().filter(|_| self.catching_up().is_none())
     }
 
-    async fn fill(&self, key: &str, leave: &Stamp, version: i64, entry: Vec<u8>, ttl: Duration) -> bool {
+    async fn fill(
+        &self,
+        ticket: &Ticket,
+        leave: &Stamp,
+        version: i64,
+        entry: Vec<u8>,
+        ttl: Duration,
+    ) -> bool {
         let mut invocation = self.0.scripts.put.prepare_invoke();
         invocation
-            .key(key)
+            .key(&ticket.key)
             .key(&self.0.epoch_key)
-            .key(lease_of(key))
+            .key(self.lease_key(ticket.product))
             .arg(version)
             .arg(entry)
             .arg(milliseconds(ttl))

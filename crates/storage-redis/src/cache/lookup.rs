@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{AccountId, ProductId};
 use tokio::time::sleep;
 
-use super::{Cache, Inner, lease_of};
+use super::{Cache, Inner};
 use crate::{
     frame::{self, Lookup},
     near::{Entry, Found, ProductKey},
@@ -78,7 +78,7 @@ impl Cache {
         ticket.stamp.as_ref()?;
         let mut leave = redis::cmd("SET");
         leave
-            .arg(lease_of(&ticket.key))
+            .arg(self.lease_key(ticket.product))
             .arg(1)
             .arg("NX")
             .arg("PX")

@@ -147,6 +147,11 @@ impl Cache {
         None
     }
 
+    /// The key that says that some process reads a product.
+    fn lease_key(&self, (account_id, product_id): ProductKey) -> String {
+        format!("{}:reading:{account_id}:{product_id}", self.0.prefix)
+    }
+
     fn key(&self, (account_id, product_id): ProductKey) -> String {
         format!("{}:product:{account_id}:{product_id}", self.0.prefix)
     }
@@ -158,11 +163,6 @@ impl Inner {
         self.trust.doubt();
         self.near.begin_anew();
     }
-}
-
-/// The key that says that some process reads a product.
-fn lease_of(key: &str) -> String {
-    format!("{key}:lease")
 }
 
 #[cfg(test)]
