@@ -91,7 +91,7 @@ async fn an_api_killed_when_a_file_is_stored_and_its_picture_is_not_leaves_nothi
         ("PMS__IMAGES__RECONCILE_EVERY", "1s".to_owned()),
         ("PMS__IMAGES__ORPHAN_AGE", "1s".to_owned()),
     ];
-    let _next = system.start_api_with(&eager).await;
+    let (_next, _worker) = (system.start_api_with(&eager).await, system.start_worker());
     eventually(PATIENCE, async || {
         system.bucket.keys("").await.is_empty().then_some(())
     })
