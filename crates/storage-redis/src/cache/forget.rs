@@ -70,6 +70,8 @@ impl Cache {
         let Some(listeners) = listeners else {
             return false;
         };
+        // A reader of this process may have filled in meanwhile what Redis held before the floor.
+        self.0.near.forget(product, floor_version);
         if !wait.until_heard(listeners).await {
             self.0.counts.unheard();
         }

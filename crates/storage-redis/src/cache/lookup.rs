@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// How long other processes leave it to one to read a product.
-const LEAVE_TTL: Duration = Duration::from_secs(1);
+const LEAVE_TTL: Duration = LONGEST_WAIT;
 /// How long a process waits for what another one reads.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 
-/// An entry and the epoch.
+/// An entry, and the epoch or a leave.
 type Held = (Option<Vec<u8>>, Option<Vec<u8>>);
 /// Redis's clock: seconds, and the microseconds of the current one.
 type Time = (i64, i64);
@@ -49,6 +49,10 @@ impl Cache {
     /// As [`Self::product_get`], without this process's own memory.
     async fn product_get_shared(&self, product: ProductKey) -> Lookup {
         let mut miss = self.ticket(product, None);
+        // A doubt that came before the ticket is none to it.
+        if !self.is_in_use() {
+            return Lookup::Miss(miss);
+        }
         let mut commands = redis::pipe();
         commands.cmd("MGET").arg(&miss.key).arg(&self.0.epoch_key);
         commands.cmd("TIME");
@@ -76,9 +80,10 @@ impl Cache {
     /// this waits a moment for what that one fills in. None where the caller is to read.
     pub async fn product_await(&self, ticket: &Ticket) -> Option<Lookup> {
         ticket.stamp.as_ref()?;
+        let lease = self.lease_key(ticket.product);
         let mut leave = redis::cmd("SET");
         leave
-            .arg(self.lease_key(ticket.product))
+            .arg(&lease)
             .arg(1)
             .arg("NX")
             .arg("PX")
@@ -91,14 +96,16 @@ impl Cache {
         while begun.elapsed() < LONGEST_WAIT {
             sleep(pause).await;
             pause *= 2;
-            let mut get = redis::cmd("GET");
-            get.arg(&ticket.key);
-            let entry: Option<Option<Vec<u8>>> = self.call(self.0.link.command(&get)).await;
-            let known = entry?.and_then(|bytes| frame::read(&Bytes::from(bytes)));
-            if let Some(known) = known {
+            let mut get = redis::cmd("MGET");
+            get.arg(&ticket.key).arg(&lease);
+            let found: Option<Held> = self.call(self.0.link.command(&get)).await;
+            let (entry, leave) = found?;
+            if let Some(known) = entry.and_then(|bytes| frame::read(&Bytes::from(bytes))) {
                 self.0.counts.shared_hit();
                 return Some(known);
             }
+            // Whoever had it has filled in nothing that stays, as where there is no such product any more.
+            leave?;
         }
         None
     }

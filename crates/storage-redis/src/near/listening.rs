@@ -54,9 +54,11 @@ pub(crate) async fn listen<T>(listener: Listener, owner: Weak<T>) {
     let mut pause = SHORTEST_PAUSE;
     while owner.strong_count() > 0 {
         match listener.open().await {
-            Ok(line) => {
+            Ok(mut line) => {
                 pause = SHORTEST_PAUSE;
-                let error = listener.hear(line, &owner).await;
+                let error = listener.hear(&mut line, &owner).await;
+                // Before the line is closed: from then on writers do not wait for this process.
+                listener.near.begin_anew();
                 tracing::debug!(%error, "changes are not heard; this process goes by Redis and PostgreSQL");
             }
             Err(error) => tracing::debug!(%error, "cannot listen for changes"),
@@ -85,17 +87,18 @@ impl Listener {
     }
 
     /// Hears until the line is lost.
-    async fn hear<T>(&self, mut line: Line, owner: &Weak<T>) -> Error {
+    async fn hear<T>(&self, line: &mut Line, owner: &Weak<T>) -> Error {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while owner.strong_count() > 0 {
             let outcome = tokio::select! {
                 biased;
+                // First, so that it comes to that however much there is to hear.
+                _ = beat.tick() => self.beat(line).await,
                 message = line.next() => match message {
-                    Ok(message) => self.take(&mut line, message).await,
+                    Ok(message) => self.take(line, message).await,
                     Err(error) => Err(error),
                 },
-                _ = beat.tick() => self.beat(&mut line).await,
             };
             if let Err(error) = outcome {
                 return error;

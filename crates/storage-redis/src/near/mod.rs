@@ -81,6 +81,8 @@ pub(crate) struct Near {
 #[derive(Clone)]
 struct Kept {
     entry: Entry,
+    /// [`Near::term`] when it was filled in; that of another is not answered.
+    term: u64,
     life: Duration,
     renew_at: Instant,
 }
@@ -138,7 +140,7 @@ impl Near {
     /// What is held of a product.
     pub(crate) fn get(&self, key: &ProductKey) -> Found {
         // In this order: what is found is true until after the look at the lease.
-        let found = self.entries.get(key);
+        let found = self.entries.get(key).filter(|kept| self.is_of_this_term(kept));
         if !self.lease.is_held() {
             return Found::Bypassed;
         }
@@ -156,7 +158,7 @@ impl Near {
     fn is_first_to_renew(&self, key: &ProductKey, kept: &Kept) -> bool {
         let _log = self.log();
         let held = self.entries.get(key);
-        let is_first = held.is_some_and(|held| held.renew_at == kept.renew_at);
+        let is_first = held.is_some_and(|held| held.renew_at == kept.renew_at && self.is_of_this_term(&held));
         if is_first {
             let left = kept.life.mul_f64(1.0 - FRESH);
             let asked = Kept {
@@ -186,6 +188,7 @@ impl Near {
         };
         let kept = Kept {
             entry,
+            term: begun.term,
             life,
             renew_at: Instant::now() + life.mul_f64(FRESH),
         };
@@ -195,6 +198,7 @@ impl Near {
             && self
                 .entries
                 .get(&key)
+                .filter(|held| self.is_of_this_term(held))
                 .is_none_or(|held| held.version() <= kept.version());
         if is_permitted {
             self.entries.insert(key, kept);
@@ -222,6 +226,11 @@ impl Near {
     /// Everything was heard that was told before `asked`.
     pub(crate) fn renew(&self, asked: Instant) {
         self.lease.renew(asked);
+    }
+
+    /// False for what a loss has made doubtful, which the map may show for a moment longer.
+    fn is_of_this_term(&self, kept: &Kept) -> bool {
+        kept.term == self.term.load(Ordering::Acquire)
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
